@@ -1,0 +1,49 @@
+# bayes-cod: `make demo` shows a forecast, `make test` runs every check. Both set up .venv by themselves;
+# the machine needs Python 3, pip, make and git.
+
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .bootstrap/bin/uv)
+VENV := .venv
+RUN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON_VERSION := $(shell cat .python-version)
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+export OMP_NUM_THREADS ?= 1
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(READY) ## Forecast the bundled micro ladder's target into demo/
+	$(RUN)/bayes-cod demo --out demo
+
+test: lint docs $(READY) ## Style, types, documentation, notebook and tests
+	$(RUN)/pytest $(PYTEST_ARGS)
+
+lint: $(READY) ## Style and types
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+
+docs: $(READY) ## Build the documentation into docs/_build/html; warnings are errors
+	$(RUN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+lock: $(READY) ## Renew requirements.lock from pyproject.toml
+	$(UV) pip compile pyproject.toml --group dev --group docs --python-version $(PYTHON_VERSION) --upgrade \
+	  --no-header --no-annotate --quiet --output-file requirements.lock
+
+clean: ## Remove what the targets above made
+	rm -rf $(VENV) .bootstrap demo docs/_build .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): requirements.lock pyproject.toml .python-version | $(filter .bootstrap/%,$(UV))
+	$(UV) venv --quiet --allow-existing --python $(PYTHON_VERSION) $(VENV)
+	$(UV) pip install --quiet --requirement requirements.lock
+	$(UV) pip install --quiet --no-deps --editable .
+	touch $(READY)
+
+.bootstrap/bin/uv:
+	python3 -m venv .bootstrap
+	.bootstrap/bin/pip install --quiet uv

@@ -1,0 +1,109 @@
+"""`bayes-cod check`: what was read and what can be forecast from it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from bayes_cod.commands.console import flops, points, screen, stage
+from bayes_cod.commands.options import open_ladder
+from bayes_cod.inspection import Inspection, inspect_ladder
+
+
+def check(
+    ladder: Annotated[
+        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+    ],
+) -> None:
+    """Read a ladder and tell what can be forecast from it.
+
+    For example:
+
+      bayes-cod check my_ladder/
+
+      bayes-cod check microladder
+    """
+    with stage("reading"):
+        read = open_ladder(ladder)
+        found = inspect_ladder(read)
+    show(found, read.name, screen())
+
+
+def show(found: Inspection, name: str, console: Console) -> None:
+    """Print an inspection."""
+    console.print(Text(name, style="bold"))
+    tables = Table("table", _right("rows"), "what", title="Tables", title_justify="left")
+    for row in found.tables.itertuples():
+        tables.add_row(Text(str(row.table)), f"{row.rows:,}", Text(str(row.what)))
+    console.print(tables)
+    console.print(_families(found.families))
+    if len(found.benchmarks):
+        console.print(_benchmarks(found.benchmarks))
+        console.print("A benchmark's sampling settings are separate benchmarks, named benchmark@setting.", style="dim")
+    for style, heading, lines in (("default", "Notes", found.notes), ("yellow", "Watch out", found.problems)):
+        if lines:
+            console.print(Text(heading, style=f"bold {style}"))
+            for line in lines:
+                console.print(Text(f"  • {line}", style=style))
+    able = [str(family) for family in found.families.loc[found.families["forecast"], "family"]]
+    if able and len(found.benchmarks):
+        console.print(Text(f"Can be forecast: {', '.join(able)}", style="bold green"))
+    elif able:
+        console.print(Text("Losses only: no benchmark can be forecast.", style="bold yellow"))
+    else:
+        console.print(Text("Nothing can be forecast from this ladder yet.", style="bold red"))
+
+
+def _families(families: pd.DataFrame) -> Table:
+    table = Table(
+        "family",
+        _right("models"),
+        _right("rungs"),
+        _right("FLOPs of the rungs"),
+        "listed larger models",
+        title="Families",
+        title_justify="left",
+    )
+    for row in families.to_dict("records"):
+        span = "–" if row["rungs"] == 0 else f"{flops(row['smallest'])} to {flops(row['largest'])}"
+        style = "default" if row["forecast"] else "dim"
+        table.add_row(
+            Text(row["family"], style=style), str(row["models"]), str(row["rungs"]), span, Text(row["targets"] or "–")
+        )
+    return table
+
+
+def _benchmarks(benchmarks: pd.DataFrame) -> Table:
+    table = Table(
+        "benchmark",
+        "setting",
+        _right("questions"),
+        _right("models"),
+        _right("trials a question"),
+        _right("chance"),
+        _right("scores (points)"),
+        title="Benchmarks",
+        title_justify="left",
+    )
+    for row in benchmarks.to_dict("records"):
+        low, high = row["trials_low"], row["trials_high"]
+        trials = "–" if pd.isna(low) else f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
+        table.add_row(
+            Text(row["benchmark"]),
+            Text(row["setting"] or "–"),
+            "–" if pd.isna(row["questions"]) else f"{row['questions']:,.0f}",
+            str(row["models"]),
+            trials,
+            points(row["chance"]),
+            f"{points(row['lowest'])} to {points(row['highest'])}",
+        )
+    return table
+
+
+def _right(name: str) -> Column:
+    return Column(name, justify="right")

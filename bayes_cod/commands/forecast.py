@@ -1,0 +1,156 @@
+"""`bayes-cod forecast`: a ladder and targets in, intervals and a report out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bayes_cod.commands.console import errors, screen, stage
+from bayes_cod.commands.options import DEFAULT_METHOD, check_seed, open_ladder, open_pool, sampling_settings
+from bayes_cod.commands.tables import diagnostics_table, forecast_table
+from bayes_cod.output import check_folder, write_run
+from bayes_cod.planning import Plan, plan_forecast
+from bayes_cod.run import Run
+
+
+def forecast(
+    ladder: Annotated[
+        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
+    family: Annotated[
+        str | None,
+        typer.Option(help="Family to continue. Left out: the targets' family, or the only one with two rungs."),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Model to forecast (repeat for more). Left out, with no --target-flops either: every listed larger "
+            "model of the family that has compute but no results.",
+            metavar="NAME",
+        ),
+    ] = None,
+    target_flops: Annotated[
+        list[float] | None,
+        typer.Option(help="Training compute of a model to forecast, in FLOPs (repeat for more).", metavar="X"),
+    ] = None,
+    target_params: Annotated[
+        float | None, typer.Option(help="Parameters of the one target given by --target-flops.")
+    ] = None,
+    target_tokens: Annotated[
+        float | None, typer.Option(help="Training tokens of the one target given by --target-flops.")
+    ] = None,
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Benchmark to forecast (repeat for more; left out: all). Sampling settings of one benchmark are "
+            "separate benchmarks, named benchmark@setting; the name alone means all of them.",
+            metavar="NAME",
+        ),
+    ] = None,
+    setting: Annotated[
+        str | None, typer.Option(help="Keep one sampling setting; 'bayes-cod check LADDER' lists them.")
+    ] = None,
+    cut: Annotated[
+        str | None,
+        typer.Option(
+            help="Largest rung to use, by name; results of larger models are hidden. Left out: all rungs smaller than "
+            "the smallest target.",
+            metavar="MODEL",
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="How to forecast; 'bayes-cod backtest --help' lists the methods.")
+    ] = DEFAULT_METHOD,
+    pool: Annotated[
+        str, typer.Option(help="Other families to learn from: others (of this ladder), none, or another ladder's path.")
+    ] = "others",
+    draws: Annotated[int | None, typer.Option(min=1, help="Draws a chain, where the method samples.")] = None,
+    chains: Annotated[int | None, typer.Option(min=1, help="Chains, where the method samples.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same numbers.")] = 0,
+    allow_failed_gate: Annotated[
+        bool,
+        typer.Option("--allow-failed-gate", help="Report even if the sampler did not converge; it says so in red."),
+    ] = False,
+) -> None:
+    """Forecast the scores of larger models, with intervals.
+
+    Writes forecast.csv, forecast.nc, run.json and report.html, and for methods that sample posterior.nc and
+    diagnostics.csv: all of them or, if anything fails, none. Exit 0 done, 2 unusable input, 3 not converged.
+
+    For example:
+
+      bayes-cod forecast my_ladder/ --family mine --target mine-70b --out out
+
+      bayes-cod forecast my_ladder/ --family mine --target-flops 3.8e24 --benchmark math500@temp1 --out out
+
+      bayes-cod forecast my_ladder/ --benchmark math500 --setting temp1 --cut mine-7b --pool none --out out
+    """
+    check_folder(out)
+    check_seed(seed)
+    with stage("reading"):
+        plan = plan_forecast(
+            open_ladder(ladder),
+            family=family,
+            targets=target or (),
+            target_flops=target_flops or (),
+            target_params=target_params,
+            target_tokens=target_tokens,
+            benchmarks=benchmark or (),
+            setting=setting,
+            cut=cut,
+            pool=open_pool(pool),
+        )
+    sampling = sampling_settings(method, draws, chains)
+    settings = {
+        "cut": cut,
+        "setting": setting,
+        "pool": pool,
+        "draws": draws,
+        "chains": chains,
+        "allow_failed_gate": allow_failed_gate,
+    }
+    carry_out(plan, method, seed, sampling, settings, out)
+
+
+def carry_out(
+    plan: Plan, method: str, seed: int, sampling: dict[str, Any], settings: dict[str, Any], out: Path
+) -> None:
+    """Fit, forecast, print and write; what `forecast` and `demo` have in common.
+
+    Raises
+    ------
+    GateError
+        If the sampler did not converge and ``settings["allow_failed_gate"]`` is not set; nothing is written then.
+    """
+    from bayes_cod.methods import make
+    from bayes_cod.report.build import build_report  # both take seconds to import, which --help should not
+    from bayes_cod.run import run_forecast
+
+    forecaster = make(method, seed, **sampling)
+    with stage(f"fitting {method} on {len(plan.rungs)} rungs and {len(plan.benchmarks)} benchmarks"):
+        run = run_forecast(plan, forecaster, settings=settings, seed=seed)
+    if not run.gate_passed:
+        diagnostics = run.diagnostics
+        if diagnostics is not None:
+            errors().print(diagnostics_table(diagnostics))
+        if not settings.get("allow_failed_gate"):
+            run.check_gate()
+    with stage("drawing the report"):
+        report = build_report(run)
+    with stage(f"writing {out}"):
+        write_run(run, out, report)
+    show(run, out)
+
+
+def show(run: Run, out: Path) -> None:
+    """Print a forecast and where its files are."""
+    console = screen()
+    console.print(forecast_table(run))
+    for note in (*run.plan.source.notes, *run.plan.notes, *run.forecast.facts.get("warnings", ())):
+        console.print(f"• {note}", style="dim", markup=False)
+    if not run.gate_passed:
+        console.print("The sampler did not converge: do not rely on these numbers.", style="bold red")
+    console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)

@@ -1,0 +1,47 @@
+"""Arguments that several commands share, and how they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bayes_cod.errors import InputError
+from bayes_cod.ladder import Ladder
+from bayes_cod.methods import BAYESIAN
+from bayes_cod.planning import Pool
+from bayes_cod.readers.tables import read_tables
+
+BUNDLED = "microladder"
+DEFAULT_METHOD = "bayes-cod"
+
+
+def open_ladder(name: str) -> Ladder:
+    """Read a ladder from a path, or the bundled one by its name."""
+    if name == BUNDLED and not Path(name).exists():
+        from bayes_cod.datasets import microladder
+
+        return microladder()
+    return read_tables(name)
+
+
+def open_pool(choice: str) -> Pool:
+    """Read `--pool`: others, none or a path."""
+    if choice == "none":
+        return None
+    return "others" if choice == "others" else open_ladder(choice)
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that NumPy can't take."""
+    if seed < 0:
+        raise InputError(f"--seed is {seed}; give a whole number of at least 0")
+
+
+def sampling_settings(method: str, draws: int | None, chains: int | None) -> dict[str, Any]:
+    """Settings of a method from `--draws` and `--chains`; none where neither was given."""
+    given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    if not given or method not in BAYESIAN:
+        return dict(given)  # a point method refuses them by name
+    from bayes_cod.sampling import SamplerSettings  # loads PyMC
+
+    return {"sampler": SamplerSettings(**given)}

@@ -1,0 +1,1 @@
+"""The micro ladder: a measured ladder of character-level language models."""

@@ -1,0 +1,1 @@
+"""Stand-alone program that trains, measures and exports the micro ladder."""

@@ -1,0 +1,53 @@
+"""Errors that a user can act on.
+
+Every error of the package derives from `BayesCodError`; its message says what was given, what was
+expected and what to do. `exit_code` is what the command line returns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class BayesCodError(Exception):
+    """Base of all errors raised on purpose by this package."""
+
+    exit_code = 2
+
+
+class InputError(BayesCodError):
+    """Input that cannot be used.
+
+    Parameters
+    ----------
+    message
+        What is wrong and what to do about it.
+    file, row, column
+        Where it is wrong, as far as known. `row` counts as a text editor does (the header of a CSV file
+        is row 1); rows of a Parquet file are counted from 1.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: Path | str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        self.file = None if file is None else Path(file)
+        self.row = row
+        self.column = column
+        where = [
+            f"{self.file}" if self.file is not None else "",
+            f"row {row}" if row is not None else "",
+            f"column '{column}'" if column is not None else "",
+        ]
+        place = ", ".join(part for part in where if part)
+        super().__init__(f"{place}: {message}" if place else message)
+
+
+class GateError(BayesCodError):
+    """The sampler's diagnostics do not allow the result to be reported."""
+
+    exit_code = 3

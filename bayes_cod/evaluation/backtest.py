@@ -1,0 +1,170 @@
+"""Expanding-scale back-test: every method forecasts every family's larger models from its smaller ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import pandas as pd
+
+from bayes_cod.errors import InputError
+from bayes_cod.evaluation.cells import COLUMNS, plan
+from bayes_cod.evaluation.jobs import Job, Method, load, make_job, run_batch
+from bayes_cod.ladder import Ladder
+
+Progress = Callable[[int, int, str], None]
+Pool = Literal["others", "none"]
+
+
+def backtest(
+    ladder: Ladder,
+    methods: Sequence[Method],
+    *,
+    families: Sequence[str] | None = None,
+    benchmarks: Sequence[str] | None = None,
+    min_rungs: int = 3,
+    max_decades: float | None = None,
+    pool: Pool = "others",
+    seed: int = 0,
+    n_jobs: int | None = None,
+    folder: Path | str | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Forecast models whose scores are known from smaller ones, and score the forecasts.
+
+    For every family and every cut that leaves `min_rungs` rungs of different compute, each method is fitted on the
+    rungs up to the cut and forecasts all larger evaluated models on all benchmarks in one call. Finished jobs
+    (method, family, cut) are kept in `folder`; a run that was interrupted goes on from there and gives the same
+    numbers, whatever the order of jobs or their number at a time.
+
+    Inside ``with joblib.parallel_config(backend="dask"):`` (after ``dask.distributed.Client(...)``) and with
+    `n_jobs` left out, the jobs run on the Dask cluster; `folder` must then be one that all its workers reach.
+
+    Parameters
+    ----------
+    ladder
+        Ladder with one or more families.
+    methods
+        What to test; names must differ.
+    families, benchmarks
+        What to forecast; all where not given. A benchmark's name without a setting stands for all its settings.
+    min_rungs
+        Fewest rungs of different compute below a forecast.
+    max_decades
+        Farthest target, in decades from the cut; any distance where not given.
+    pool
+        "others": methods that learn from other families are given the full ladders of all families but the one
+        forecast, on its benchmarks; "none": they get nothing.
+    seed
+        Same seed, data and code give the same numbers.
+    n_jobs
+        Jobs at a time, as joblib counts them (-1: one a core); 1 where not given and no `parallel_config` is active.
+    folder
+        Where finished jobs are kept; made if missing. Nothing is kept where not given.
+    progress
+        Called with (jobs done, jobs in all, what was last done), first with the number of jobs found finished.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a cell and method with the columns of `cells.COLUMNS`, by method, family and cut.
+
+    Raises
+    ------
+    InputError
+        For unknown names, methods named twice, or if the ladder leaves no cell.
+    """
+    _check(methods, pool)
+    chosen = ladder.select(benchmarks=benchmarks) if benchmarks else ladder
+    fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades)
+    data_hash = chosen.data_hash()
+    jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=pool) for method in methods for fit in fits]
+    store = None if folder is None else Path(folder)
+    results = _resume(jobs, store)
+    report = progress or _silent
+    report(len(results), len(jobs), f"{len(results)} of {len(jobs)} jobs were done before")
+    for batch, tables in _run([job for job in jobs if job.key not in results], chosen, pool, n_jobs, store):
+        results |= {job.key: table for job, table in zip(batch, tables, strict=True)}
+        last = batch[-1]
+        report(len(results), len(jobs), f"{last.method.name}: {last.fit.family} up to {last.fit.cut}")
+    return pd.concat([results[job.key] for job in jobs], ignore_index=True)[list(COLUMNS)]
+
+
+def _check(methods: Sequence[Method], pool: str) -> None:
+    names = [method.name for method in methods]
+    if not names:
+        raise InputError("no method was given to test; see bayes_cod.methods.names()")
+    if len(set(names)) < len(names):
+        raise InputError(f"methods must have different names; given: {', '.join(names)}")
+    if pool not in ("others", "none"):
+        raise InputError(f"pool is '{pool}'; expected 'others' or 'none'")
+    for method in methods:
+        method.make(method.name, 0, **method.settings)  # an unknown name or setting fails now and not hours later
+
+
+def _resume(jobs: Sequence[Job], folder: Path | None) -> dict[str, pd.DataFrame]:
+    if folder is None:
+        return {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"no folder for finished jobs can be made ({error.strerror})", file=folder) from None
+    return {job.key: table for job in jobs if (table := load(job, folder)) is not None}
+
+
+def _run(
+    jobs: Sequence[Job], ladder: Ladder, pool: Pool, n_jobs: int | None, folder: Path | None
+) -> Iterator[tuple[list[Job], list[pd.DataFrame]]]:
+    """Run jobs in batches and hand over each batch as it ends, in any order."""
+    batches = _batches(jobs, joblib.effective_n_jobs(n_jobs))
+
+    @lru_cache(maxsize=1)  # neighbouring batches are often of one family
+    def views(family: str) -> tuple[Ladder, Ladder | None]:
+        return ladder.select(family=family), _others(ladder, family) if pool == "others" else None
+
+    def task(number: int, batch: list[Job]) -> Any:
+        return joblib.delayed(_numbered)(number, batch, *views(batch[0].fit.family), folder)
+
+    parallel = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
+    for number, tables in parallel(task(number, batch) for number, batch in enumerate(batches)):
+        yield batches[number], tables
+
+
+def _numbered(
+    number: int, batch: list[Job], own: Ladder, pool: Ladder | None, folder: Path | None
+) -> tuple[int, list[pd.DataFrame]]:
+    return number, run_batch(batch, own, pool, folder)
+
+
+def _others(ladder: Ladder, family: str) -> Ladder | None:
+    """Full ladders of all other families; None if there is none."""
+    names = [str(name) for name in ladder.models.loc[ladder.models["family"] != family, "model"]]
+    pool = ladder.select(models=names)
+    return replace(pool, name=f"{ladder.name} without {family}") if pool.evaluated else None
+
+
+def _batches(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
+    """Jobs of one method and family stay together, so that a worker compiles their model once.
+
+    One worker takes jobs singly (they share its process anyhow, and progress is reported after each); when there
+    are fewer batches than workers, the longest is halved until all have work.
+    """
+    if workers == 1:
+        return [[job] for job in jobs]
+    grouped: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        grouped.setdefault((job.method.name, job.fit.family), []).append(job)
+    batches = list(grouped.values())
+    while batches and len(batches) < workers and (longest := max(map(len, batches))) > 1:
+        place = [len(batch) for batch in batches].index(longest)
+        whole = batches[place]
+        batches[place : place + 1] = [whole[: longest // 2], whole[longest // 2 :]]
+    return batches
+
+
+def _silent(_done: int, _total: int, _text: str) -> None:
+    """Progress of a caller who wants none."""

@@ -1,0 +1,175 @@
+"""Cells of a back-test: which there are, which columns their table has, and when two rows are the same cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayes_cod.errors import InputError
+from bayes_cod.evaluation import scores
+from bayes_cod.forecast import QUANTILE_COLUMNS
+from bayes_cod.ladder import Ladder, Target
+
+CELL = ["ladder", "family", "cut", "target", "benchmark"]
+"""Columns that name a cell."""
+
+CLUSTER = ["ladder", "family", "target"]
+"""Cells that agree in these share a target, and with it the target's luck."""
+
+PERCENT = tuple(f"{level * 100:.0f}" for level in scores.LEVELS)
+COVERED = tuple(f"covered_{percent}" for percent in PERCENT)
+WIDTH = tuple(f"width_{percent}" for percent in PERCENT)
+VALUES = (
+    *("mean", *QUANTILE_COLUMNS, "error", "abs_error", "crps"),
+    *("wis", "wis_width", "wis_under", "wis_over"),
+    *(*COVERED, *WIDTH, "pit"),
+)
+"""Columns that are NaN where a method gave no answer."""
+
+DESCRIPTION = ["cut_flops", "flops", "decades", "n_rungs", "truth"]
+COLUMNS = (*CELL, "method", *DESCRIPTION, *VALUES, "n_draws", "seconds", "status", "reason")
+"""Columns of `cells.csv`, in order."""
+
+OK, REFUSED, UNUSABLE = "ok", "refused", "unusable"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One training set of the back-test and the cells that hang on it.
+
+    Attributes
+    ----------
+    family
+        Family to forecast.
+    cut
+        Name of the largest rung that is used.
+    benchmarks
+        Benchmarks of the training set.
+    targets
+        Larger models to forecast, by compute.
+    cells
+        One row a cell: the columns of `CELL` and `DESCRIPTION`.
+    """
+
+    family: str
+    cut: str
+    benchmarks: tuple[str, ...]
+    targets: tuple[Target, ...]
+    cells: pd.DataFrame
+
+
+def plan(
+    ladder: Ladder,
+    *,
+    families: Sequence[str] | None = None,
+    min_rungs: int = 3,
+    max_decades: float | None = None,
+) -> list[Fit]:
+    """All training sets of an expanding-scale back-test.
+
+    A benchmark takes part in a cut if at least `min_rungs` rungs of different compute up to the cut answered it,
+    the rung at the cut among them; a larger model is a target on the benchmarks that it answered.
+
+    Parameters
+    ----------
+    ladder
+        Ladder with one or more families.
+    families
+        Families to forecast; all where not given.
+    min_rungs
+        Fewest rungs of different compute below a forecast.
+    max_decades
+        Farthest target, in decades from the cut; any distance where not given.
+
+    Returns
+    -------
+    list of Fit
+        By family (in the order asked for, or alphabetical) and cut.
+
+    Raises
+    ------
+    InputError
+        For an unknown family, a family asked for that has no cell, or no cell at all.
+    """
+    if min_rungs < 1:
+        raise InputError(f"--min-rungs is {min_rungs}; expected 1 or more")
+    if max_decades is not None and not max_decades > 0:
+        raise InputError(f"--max-decades is {max_decades}; expected a distance above 0")
+    found: list[Fit] = []
+    for family in dict.fromkeys(families) if families else sorted(ladder.families):
+        own = _plan_family(ladder, family, min_rungs, max_decades)
+        if not own and families:
+            raise InputError(f"family '{family}' {_why_none(ladder, family, min_rungs, max_decades)}")
+        found += own
+    if not found:
+        detail = f", at most {max_decades:g} decades away" if max_decades is not None else ""
+        raise InputError(
+            f"no family of ladder '{ladder.name}' has {min_rungs} rungs of different compute and a larger evaluated "
+            f"model{detail} on one benchmark; lower --min-rungs or add models"
+        )
+    return found
+
+
+def _plan_family(ladder: Ladder, family: str, min_rungs: int, max_decades: float | None) -> list[Fit]:
+    rungs = ladder.rungs(family)
+    answered = ladder.observed_scores
+    own = answered[answered["model"].isin(set(rungs["model"]))]
+    wide = own.pivot_table(index="model", columns="benchmark", values="score").reindex(rungs["model"])
+    flops = rungs["flops"].to_numpy(dtype=float)
+    levels = _levels(flops)
+    fits = []
+    for level in range(levels.max(initial=-1) + 1):
+        at, below, above = levels == level, levels <= level, levels > level
+        cut_flops = float(flops[at].max())
+        if max_decades is not None:
+            above &= scores.decades(flops, cut_flops) <= max_decades
+        eligible = [
+            benchmark
+            for benchmark in wide.columns
+            if wide.loc[at, benchmark].notna().any()
+            and len(set(levels[below & wide[benchmark].notna().to_numpy()])) >= min_rungs
+        ]
+        rows = [
+            {
+                "ladder": ladder.name,
+                "family": family,
+                "cut": str(rungs["model"][at].iloc[-1]),
+                "target": str(name),
+                "benchmark": str(benchmark),
+                "cut_flops": cut_flops,
+                "flops": float(target_flops),
+                "decades": float(scores.decades(target_flops, cut_flops)),
+                "n_rungs": int((below & wide[benchmark].notna().to_numpy()).sum()),
+                "truth": float(wide.loc[name, benchmark]),
+            }
+            for name, target_flops in zip(rungs["model"][above], flops[above], strict=True)
+            for benchmark in eligible
+            if pd.notna(wide.loc[name, benchmark])
+        ]
+        if rows:
+            cells = pd.DataFrame(rows)
+            targets = tuple(ladder.target(name) for name in cells["target"].unique())
+            fits.append(Fit(family, str(cells["cut"].iloc[0]), tuple(map(str, eligible)), targets, cells))
+    return fits
+
+
+def _levels(flops: np.ndarray) -> np.ndarray:
+    """Number of the distinct compute, from 0; equal to the tolerance with which a ladder is cut."""
+    return np.cumsum(np.diff(flops, prepend=flops[:1]) > flops * 1e-9) if len(flops) else np.array([], dtype=int)
+
+
+def _why_none(ladder: Ladder, family: str, min_rungs: int, max_decades: float | None) -> str:
+    n_levels = int(_levels(ladder.rungs(family)["flops"].to_numpy(dtype=float)).max(initial=-1)) + 1
+    if n_levels < min_rungs + 1:
+        return (
+            f"has {n_levels} evaluated model(s) of different, known compute; a back-test with --min-rungs {min_rungs} "
+            f"needs {min_rungs + 1}"
+        )
+    near = f" within {max_decades:g} decades" if max_decades is not None else ""
+    return (
+        f"has no benchmark that {min_rungs} rungs of different compute and a larger model{near} all answered; "
+        "lower --min-rungs or raise --max-decades"
+    )

@@ -1,0 +1,237 @@
+"""One job of a back-test: a method fitted once and scored on its cells, kept in a file when it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayes_cod
+from bayes_cod import methods
+from bayes_cod.errors import GateError, InputError
+from bayes_cod.evaluation import scores
+from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH, Fit
+from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES, Forecast
+from bayes_cod.forecaster import Forecaster, Sampled
+from bayes_cod.ladder import Ladder
+
+# Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
+_NO_INFLUENCE = (
+    *("cli.py", "monitor.py", "evaluation/summary.py", "evaluation/clusters.py"),
+    *("commands/", "datasets/", "decisions/", "plots/", "readers/", "report/"),
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A forecaster to test, made anew for every job.
+
+    Attributes
+    ----------
+    name
+        Name in the results.
+    settings
+        Further arguments of `make`; values that JSON can hold.
+    make
+        ``make(name, seed, **settings)`` returns an unfitted forecaster.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    make: Callable[..., Forecaster] = methods.make
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one training set.
+
+    Attributes
+    ----------
+    method
+        What to fit.
+    fit
+        On what, and the cells to score.
+    seed
+        The job's own seed, from the user's seed and the names of the job.
+    key
+        SHA-256 of everything the result depends on.
+    """
+
+    method: Method
+    fit: Fit
+    seed: int
+    key: str
+
+
+def job_seed(seed: int, method: str, family: str, cut: str) -> int:
+    """Seed of a job: a function of the user's seed and of what the job is, never of the order of jobs."""
+    digest = hashlib.sha256(json.dumps([seed, method, family, cut]).encode()).digest()
+    return int(np.random.SeedSequence(int.from_bytes(digest)).generate_state(1)[0])
+
+
+def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) -> Job:
+    """Name a job by everything its result depends on.
+
+    Raises
+    ------
+    InputError
+        If the method's settings can't be written as JSON.
+    """
+    try:
+        settings = json.dumps(dict(method.settings), sort_keys=True)
+    except TypeError as error:
+        raise InputError(f"the settings of method '{method.name}' are not plain values ({error})") from None
+    own = job_seed(seed, method.name, fit.family, fit.cut)
+    parts = [
+        *(data_hash, code_version(), method.name, settings, str(seed), pool, fit.family, fit.cut),
+        *fit.benchmarks,
+        *(fit.cells["target"] + "\t" + fit.cells["benchmark"]),
+    ]
+    return Job(method, fit, own, hashlib.sha256(json.dumps(parts).encode()).hexdigest())
+
+
+@cache
+def code_version() -> str:
+    """Version of the package and of the source that forecasts and scores, so that no stale result is resumed."""
+    root = Path(bayes_cod.__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        name = file.relative_to(root).as_posix()
+        if not name.startswith(_NO_INFLUENCE):
+            digest.update(name.encode() + b"\0" + file.read_bytes())
+    return f"{bayes_cod.__version__}+{digest.hexdigest()[:16]}"
+
+
+def run_batch(jobs: Sequence[Job], own: Ladder, pool: Ladder | None, folder: Path | None) -> list[pd.DataFrame]:
+    """Run jobs of one family one after the other in this process, keeping each when it is done.
+
+    Parameters
+    ----------
+    jobs
+        Jobs on one family.
+    own
+        The family's models with all results; every job sees only what lies below its cut.
+    pool
+        Other families' models with all results.
+    folder
+        Where finished jobs are kept; nowhere if None.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        Scored cells of each job.
+    """
+    results = []
+    for job in jobs:
+        result = run_job(job, own, pool)
+        if folder is not None:
+            _keep(result, folder / f"{job.key}.parquet")
+        results.append(result)
+    return results
+
+
+def run_job(job: Job, own: Ladder, pool: Ladder | None) -> pd.DataFrame:
+    """Fit one method below one cut and score its forecasts of the larger models.
+
+    A method that refuses (`GateError`, or a convergence gate that was not passed) or can't use the data
+    (`InputError`) leaves cells without scores and with its reason; any other exception is a defect and propagates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a cell, with the columns `COLUMNS`.
+    """
+    training = own.select(cut=job.fit.cut, benchmarks=job.fit.benchmarks)
+    others = None if pool is None else _shared(pool, job.fit.benchmarks)
+    forecaster = job.method.make(job.method.name, job.seed, **job.method.settings)
+    start = time.perf_counter()
+    forecast, status, reason = None, OK, ""
+    try:
+        fitted = forecaster.fit(training, pool=others)
+        _check_gate(fitted)
+        forecast = fitted.forecast(job.fit.targets)
+    except GateError as error:
+        status, reason = REFUSED, str(error)
+    except InputError as error:
+        status, reason = UNUSABLE, str(error)
+    seconds = time.perf_counter() - start
+    table = job.fit.cells.assign(method=job.method.name, seconds=seconds, status=status, reason=reason)
+    if forecast is not None:
+        table = _score(table, forecast, np.random.default_rng([job.seed, 1]))
+    return table.reindex(columns=list(COLUMNS)).astype({"reason": "str", "n_draws": float})
+
+
+def _check_gate(fitted: Forecaster) -> None:
+    """Raise `GateError` for a sampled forecaster whose diagnostics do not allow the result to be reported."""
+    if isinstance(fitted, Sampled) and not fitted.gate_passed:
+        failed = fitted.diagnostics.loc[~fitted.diagnostics["passed"].astype(bool), "quantity"]
+        named = ", ".join(map(str, failed[:3])) + (" ..." if len(failed) > 3 else "")
+        raise GateError(f"the sampler did not converge: {len(failed)} diagnostics failed ({named})")
+
+
+def _shared(pool: Ladder, benchmarks: Sequence[str]) -> Ladder | None:
+    """Rungs of other families with results on the same benchmarks, as a forecast is given them."""
+    shared = [name for name in benchmarks if name in pool.benchmark_names]
+    return pool.select(models=[str(name) for name in pool.rungs()["model"]], benchmarks=shared) if shared else None
+
+
+def load(job: Job, folder: Path) -> pd.DataFrame | None:
+    """Result of a job that was finished before; None if it was not."""
+    file = folder / f"{job.key}.parquet"
+    return pd.read_parquet(file) if file.exists() else None
+
+
+def _keep(result: pd.DataFrame, file: Path) -> None:
+    part = file.with_suffix(f".{os.getpid()}.part")
+    result.to_parquet(part, index=False)
+    part.replace(file)
+
+
+def _score(table: pd.DataFrame, forecast: Forecast, rng: np.random.Generator) -> pd.DataFrame:
+    draws, answered = _draws(table, forecast)
+    status = np.where(answered, OK, UNUSABLE)
+    reason = np.where(answered, "", "the method gave no finite forecast for this benchmark and target")
+    table = table.assign(status=status, reason=reason, n_draws=float(len(draws)))
+    if not answered.any():
+        return table
+    sample, truth = draws[:, answered], table["truth"].to_numpy(dtype=float)[answered]
+    interval_score = scores.weighted_interval_score(sample, truth)
+    values: dict[str, np.ndarray] = {
+        "mean": sample.mean(axis=0),
+        **dict(zip(QUANTILE_COLUMNS, np.quantile(sample, QUANTILES, axis=0), strict=True)),
+        "error": np.median(sample, axis=0) - truth,
+        "abs_error": scores.absolute_error(sample, truth),
+        "crps": scores.crps(sample, truth),
+        "wis": interval_score.total,
+        "wis_width": interval_score.width,
+        "wis_under": interval_score.under,
+        "wis_over": interval_score.over,
+    }
+    if len(sample) > 1:  # a point forecast claims no interval, so it has neither coverage nor PIT
+        covered, width = scores.coverage_and_width(sample, truth)
+        values |= dict(zip(COVERED, covered.astype(float), strict=True))
+        values |= dict(zip(WIDTH, width, strict=True))
+        values["pit"] = scores.pit(sample, truth, rng)
+    filled = pd.DataFrame(values, index=table.index[answered])
+    return table.join(filled)
+
+
+def _draws(table: pd.DataFrame, forecast: Forecast) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of every cell, shape ``(sample, cell)``, and which cells have a finite forecast, shape ``(cell,)``."""
+    array = forecast.draws["score"].transpose("sample", "target", "benchmark").to_numpy()
+    target_of = {name: position for position, name in enumerate(forecast.targets)}
+    benchmark_of = {name: position for position, name in enumerate(forecast.benchmarks)}
+    draws = np.full((array.shape[0], len(table)), np.nan)
+    for position, (target, benchmark) in enumerate(zip(table["target"], table["benchmark"], strict=True)):
+        if target in target_of and benchmark in benchmark_of:
+            draws[:, position] = array[:, target_of[target], benchmark_of[benchmark]]
+    return draws, np.isfinite(draws).all(axis=0)

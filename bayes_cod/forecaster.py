@@ -1,0 +1,99 @@
+"""What every method is: a forecaster.
+
+Published methods, baselines and Bayesian models differ in nothing else that the back-test, the report or the
+command line can see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod.forecast import Forecast
+from bayes_cod.ladder import Ladder, Target
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """Fit on a ladder, then forecast targets.
+
+    Implementations take their settings and a seed when they are made; the same seed and data give the same
+    numbers.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in tables, reports and on the command line."""
+        ...
+
+    def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
+        """Fit on every rung of `ladder` (one family, cut already applied; rungs are ``ladder.rungs()``).
+
+        Parameters
+        ----------
+        ladder
+            The family to forecast. Only its evaluated models may be used; larger ones may be listed in
+            ``ladder.models`` without results.
+        pool
+            Other families' ladders, for methods that learn from them; ignored by the rest.
+
+        Raises
+        ------
+        InputError
+            If the ladder lacks a table or has too few rungs for the method.
+        """
+        ...
+
+    def forecast(self, targets: Sequence[Target]) -> Forecast:
+        """Forecast the scores of targets on every benchmark of the fitted ladder."""
+        ...
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """What a forecaster fitted by sampling has after its fit, beyond `Forecaster`."""
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """Posterior draws with named dimensions."""
+        ...
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """quantity, r_hat, ess_bulk, ess_tail, passed; with rows for divergences and E-BFMI."""
+        ...
+
+    @property
+    def gate_passed(self) -> bool:
+        """Whether every diagnostic allows the result to be reported."""
+        ...
+
+
+@runtime_checkable
+class Explained(Sampled, Protocol):
+    """What a report can show of a fitted forecaster: curves of benchmarks and of clusters."""
+
+    def curves(self, flops: NDArray[np.float64]) -> xr.Dataset:
+        """Latent score along compute: `latent[sample, flops, benchmark]`, fractions."""
+        ...
+
+    def clusters(self) -> pd.DataFrame:
+        """benchmark, cluster, n_questions, p_law, p_flat, p_irregular, kind."""
+        ...
+
+    def cluster_curves(self, flops: NDArray[np.float64]) -> xr.Dataset:
+        """Pass rate along compute: `pass_rate[sample, flops, cluster]`, fractions.
+
+        The dimension `cluster` runs over all benchmarks' clusters; its coordinates `benchmark` and `cluster` name
+        the rows of `clusters()`.
+        """
+        ...
+
+    def cluster_observations(self) -> pd.DataFrame:
+        """benchmark, cluster, model, flops, pass_rate of every cluster and rung."""
+        ...

@@ -1,0 +1,107 @@
+"""Every forecaster by its name, as the back-test and the command line know it.
+
+Modules are imported when a method is made, so that point methods never load PyMC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bayes_cod.errors import InputError
+from bayes_cod.forecaster import Forecaster
+
+KINDS = ("all", "baselines", "bayesian")
+BAYESIAN = ("bayes-cod",)
+
+
+def names(kind: str = "all") -> list[str]:
+    """Names that `make` knows.
+
+    Parameters
+    ----------
+    kind
+        "baselines": point methods as they are; "all": these and their forms with a distribution (`+bootstrap`,
+        `+conformal`); "bayesian": the Bayesian models.
+
+    Raises
+    ------
+    InputError
+        For another kind.
+    """
+    if kind not in KINDS:
+        raise InputError(f"unknown kind of method '{kind}'; expected one of: {', '.join(KINDS)}")
+    if kind == "bayesian":
+        return list(BAYESIAN)
+    from bayes_cod import published
+
+    every = published.names()
+    return every if kind == "all" else [name for name in every if "+" not in name]
+
+
+def resolve(words: Sequence[str]) -> list[str]:
+    """Names of methods that a user asked for.
+
+    Parameters
+    ----------
+    words
+        Names, comma lists of names, or the kinds `all`, `baselines` and `bayesian`.
+
+    Returns
+    -------
+    list of str
+        Each name once, in the order asked for.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, with the names that exist.
+    """
+    found: dict[str, None] = {}
+    for word in (part.strip() for text in words for part in text.split(",")):
+        if word in KINDS:
+            found |= dict.fromkeys(names(word))
+        elif word:
+            _check(word)
+            found[word] = None
+    if not found:
+        raise InputError(f"no method was given; expected a list of: {', '.join(_known())}")
+    return list(found)
+
+
+def make(name: str, seed: int, **settings: Any) -> Forecaster:
+    """Make an unfitted forecaster.
+
+    Parameters
+    ----------
+    name
+        One of `names`.
+    seed
+        Seed of everything random in it.
+    **settings
+        Further arguments of the forecaster's class; point methods take none.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or settings that the method doesn't take.
+    """
+    _check(name)
+    if name in BAYESIAN:
+        from bayes_cod.models.cod import BayesianCOD
+
+        return BayesianCOD(seed=seed, **settings)
+    if settings:
+        raise InputError(f"method '{name}' takes no settings; given: {', '.join(settings)}")
+    from bayes_cod import published
+
+    return published.make(name, seed)
+
+
+def _check(name: str) -> None:
+    if name not in _known():
+        raise InputError(f"unknown method '{name}'; the methods are: {', '.join(_known())}")
+
+
+def _known() -> list[str]:
+    return [*BAYESIAN, *names("all")]

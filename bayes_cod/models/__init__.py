@@ -1,0 +1,1 @@
+"""The Bayesian models: graphs, priors and the forecasters built on them."""

@@ -1,0 +1,273 @@
+"""Bayesian COD: the forecaster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod import sampling
+from bayes_cod.errors import BayesCodError, InputError
+from bayes_cod.forecast import Forecast
+from bayes_cod.ladder import Ladder, Target
+from bayes_cod.models import graph
+from bayes_cod.models.grouping import REST, Evidence, GroupingSettings, gather
+from bayes_cod.models.predict import Draws, Scores, predict
+from bayes_cod.models.priors import Priors
+from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+
+FAR_DECADES = 2.0
+NEAR_CHANCE = 0.02
+PLOT_SAMPLES = 500
+
+_HYPERPARAMETERS = ("slope_mean", "slope_spread", "curvature", "shared_walk", "own_walk", "concentration")
+_GATE_AHEAD = (0.0, 0.5, 1.0)
+_models = CompiledModels()
+
+
+class BayesianCOD:
+    """Hierarchical law over clusters of questions, with effective compute as a random walk.
+
+    Satisfies `bayes_cod.forecaster.Forecaster` and `Explained`.
+
+    Parameters
+    ----------
+    seed
+        Seed of the split of trials, the sampler and the noise ahead.
+    priors
+        See `Priors`.
+    grouping
+        See `GroupingSettings`.
+    sampler
+        See `SamplerSettings`.
+    name
+        How the method is called in tables.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        priors: Priors | None = None,
+        grouping: GroupingSettings | None = None,
+        sampler: SamplerSettings | None = None,
+        name: str = "bayes-cod",
+    ) -> None:
+        self.seed = seed
+        self.priors = priors or Priors()
+        self.grouping = grouping or GroupingSettings()
+        self.sampler = sampler or SamplerSettings()
+        self._name = name
+        self._evidence: Evidence | None = None
+        self._draws: Draws | None = None
+        self._tree: xr.DataTree | None = None
+        self._gate: Gate | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in tables, reports and on the command line."""
+        return self._name
+
+    # ---------------------------------------------------------------- fit
+
+    def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
+        """Sample the posterior given a ladder's rungs.
+
+        Parameters
+        ----------
+        ladder
+            One family's rungs with question-level counts.
+        pool
+            Not used by this model.
+
+        Raises
+        ------
+        InputError
+            With fewer than two rungs, or without an items table.
+        """
+        evidence = gather(ladder, self.grouping, self.seed)
+        shape = graph.Shape.of(evidence)
+        compiled = _models.get(shape, lambda: graph.build(shape))
+        data = graph.arrays(evidence, shape, self.priors)
+        self._evidence = evidence
+        for retry in (False, True):
+            self._tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
+            self._draws = Draws.of(self._tree["posterior"].to_dataset(), evidence)
+            self._gate = self._judge(np.array(_GATE_AHEAD), [f"{d:g} decades ahead" for d in _GATE_AHEAD])
+            if self._gate.passed:
+                break
+        return self
+
+    def _judge(self, decades: NDArray[np.float64], labels: Sequence[str]) -> Gate:
+        evidence, draws, tree = self._fitted()
+        chains = tree["posterior"].sizes["chain"]
+        latent = predict(evidence, draws, decades, self.priors, self.seed).latent
+        by_chain = latent.reshape(chains, -1, *latent.shape[1:])
+        reported = {
+            f"latent score, {benchmark}, {label}": by_chain[:, :, p, b]
+            for p, label in enumerate(labels)
+            for b, benchmark in enumerate(evidence.benchmarks)
+        }
+        reported |= {name: np.asarray(tree["posterior"][name].values, dtype=float) for name in _HYPERPARAMETERS}
+        return sampling.gate(reported, tree)
+
+    def _fitted(self) -> tuple[Evidence, Draws, xr.DataTree]:
+        if self._evidence is None or self._draws is None or self._tree is None:
+            raise BayesCodError("this forecaster is not fitted yet; call fit(ladder) first")
+        return self._evidence, self._draws, self._tree
+
+    # ---------------------------------------------------------------- forecast
+
+    def forecast(self, targets: Sequence[Target]) -> Forecast:
+        """Posterior predictive scores of targets on every benchmark of the fitted ladder.
+
+        Raises
+        ------
+        InputError
+            Without a target.
+        """
+        evidence, draws, _ = self._fitted()
+        if not targets:
+            raise InputError("no target was given; name one, or give its compute in FLOPs")
+        decades = self._decades(np.array([target.flops for target in targets]))
+        scores = predict(evidence, draws, decades, self.priors, self.seed)
+        self._gate = self._judge(
+            np.concatenate([np.array(_GATE_AHEAD), decades]),
+            [f"{d:g} decades ahead" for d in _GATE_AHEAD] + [f"target {target.name}" for target in targets],
+        )
+        return Forecast.from_draws(
+            scores.observed, scores.latent, targets, evidence.benchmarks, self.name, self._facts(targets, decades)
+        )
+
+    def _decades(self, flops: NDArray[np.float64]) -> NDArray[np.float64]:
+        evidence, _, _ = self._fitted()
+        return np.asarray(np.log10(flops) - np.log10(float(evidence.rungs["flops"].iloc[-1])))
+
+    def _facts(self, targets: Sequence[Target], decades: NDArray[np.float64]) -> dict[str, Any]:
+        evidence, _, _ = self._fitted()
+        return {
+            "decades": {target.name: float(d) for target, d in zip(targets, decades, strict=True)},
+            "share_extrapolating": self._share_extrapolating(),
+            "warnings": self._warnings(targets, decades),
+            "settings": {
+                "priors": asdict(self.priors),
+                "grouping": asdict(self.grouping),
+                "sampler": asdict(self.sampler),
+                "seed": self.seed,
+            },
+            "n_rungs": len(evidence.decades),
+        }
+
+    def _share_extrapolating(self) -> dict[str, float]:
+        """Expected share of a benchmark's questions that follow the law."""
+        table = self.clusters()
+        share = (table["weight"] * table["p_law"]).groupby(table["benchmark"]).sum()
+        return {str(name): float(value) for name, value in share.items()}
+
+    def _warnings(self, targets: Sequence[Target], decades: NDArray[np.float64]) -> list[str]:
+        evidence, _, _ = self._fitted()
+        found = list(evidence.notes)
+        if len(evidence.decades) == 2:
+            found.append("two rungs only: the slope rests on the prior; intervals are wide on purpose")
+        for target, distance in zip(targets, decades, strict=True):
+            if distance > FAR_DECADES:
+                found.append(
+                    f"{target.name} lies {distance:.1f} decades beyond the last rung; no ladder tested here "
+                    "supports a forecast that far"
+                )
+            if distance <= 0:
+                found.append(f"{target.name} lies within the ladder: this is an interpolation")
+        observations = self.cluster_observations()
+        score = observations.assign(part=observations["weight"] * observations["pass_rate"])
+        by_rung = score.groupby(["benchmark", "model"])["part"].sum().groupby("benchmark").max()
+        for benchmark, chance in zip(evidence.benchmarks, evidence.chance, strict=True):
+            known = 0.0 if np.isnan(chance) else float(chance)
+            if float(by_rung[benchmark]) < known + NEAR_CHANCE:
+                found.append(f"{benchmark}: at chance on every rung; when it will emerge cannot be known from these")
+        return found
+
+    # ---------------------------------------------------------------- what a report shows
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """Posterior draws and sampler statistics; padded entries of the last axes carry the prior."""
+        return self._fitted()[2]
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """One row a reported quantity: r_hat, ess_bulk, ess_tail, passed; then divergences and E-BFMI."""
+        self._fitted()
+        assert self._gate is not None
+        return self._gate.table
+
+    @property
+    def gate_passed(self) -> bool:
+        """Whether every diagnostic allows the result to be reported."""
+        self._fitted()
+        return self._gate is not None and self._gate.passed
+
+    def clusters(self) -> pd.DataFrame:
+        """Groups of questions and what they do.
+
+        Returns
+        -------
+        pandas.DataFrame
+            benchmark, cluster, n_questions, weight (share of the benchmark), p_law, p_flat, p_irregular (posterior
+            probabilities; 0 for a rest, which goes through the map), kind.
+        """
+        evidence, draws, _ = self._fitted()
+        probability = draws.class_probability.mean(axis=0)
+        rows = []
+        for group, p in zip(evidence.groups, probability, strict=True):
+            kind = graph.CLASSES[int(np.argmax(p))]
+            rows.append((group.benchmark, group.name, len(group.questions), group.weight, *p, kind))
+        for group in evidence.rest:
+            rows.append((group.benchmark, REST, len(group.questions), group.weight, 0.0, 0.0, 0.0, "map"))
+        columns = ["benchmark", "cluster", "n_questions", "weight", "p_law", "p_flat", "p_irregular", "kind"]
+        return pd.DataFrame(rows, columns=columns).sort_values(["benchmark", "cluster"], ignore_index=True)
+
+    def cluster_observations(self) -> pd.DataFrame:
+        """Pass rates of the groups at the rungs: benchmark, cluster, weight, model, flops, pass_rate."""
+        evidence, _, _ = self._fitted()
+        rows = [
+            (group.benchmark, group.name, group.weight, str(model), float(flops), k / n)
+            for group in (*evidence.groups, *evidence.rest)
+            for model, flops, n, k in zip(
+                evidence.rungs["model"], evidence.rungs["flops"], group.n_trials, group.n_correct, strict=True
+            )
+            if n > 0
+        ]
+        return pd.DataFrame(rows, columns=["benchmark", "cluster", "weight", "model", "flops", "pass_rate"])
+
+    def curves(self, flops: NDArray[np.float64]) -> xr.Dataset:
+        """Scores along compute: `latent` and `observed` over (sample, flops, benchmark), fractions."""
+        evidence, _, _ = self._fitted()
+        scores = self._along(flops)
+        dims = ("sample", "flops", "benchmark")
+        return xr.Dataset(
+            {"latent": (dims, scores.latent), "observed": (dims, scores.observed)},
+            coords={"flops": np.asarray(flops, dtype=float), "benchmark": list(evidence.benchmarks)},
+        )
+
+    def cluster_curves(self, flops: NDArray[np.float64]) -> xr.Dataset:
+        """Pass rates of the groups along compute: `pass_rate[sample, flops, cluster]`, fractions."""
+        evidence, _, _ = self._fitted()
+        return xr.Dataset(
+            {"pass_rate": (("sample", "flops", "cluster"), self._along(flops).group_rates)},
+            coords={
+                "flops": np.asarray(flops, dtype=float),
+                "cluster": ("cluster", [group.name for group in evidence.groups]),
+                "benchmark": ("cluster", [group.benchmark for group in evidence.groups]),
+            },
+        )
+
+    def _along(self, flops: NDArray[np.float64]) -> Scores:
+        evidence, draws, _ = self._fitted()
+        scores = predict(evidence, draws, self._decades(np.asarray(flops, dtype=float)), self.priors, self.seed)
+        step = max(1, len(draws) // PLOT_SAMPLES)
+        return Scores(scores.observed[::step], scores.latent[::step], scores.group_rates[::step])

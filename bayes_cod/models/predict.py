@@ -1,0 +1,214 @@
+"""Forecasts of Bayesian COD from posterior draws, in NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod.models import mapping
+from bayes_cod.models.effective_compute import curved, curved_ahead, target_luck
+from bayes_cod.models.graph import IRREGULAR, LAW
+from bayes_cod.models.grouping import Evidence
+from bayes_cod.models.priors import Priors
+
+type FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Posterior draws with the padding cut off; ``sample`` runs over chains, then draws.
+
+    Attributes
+    ----------
+    level, ratio
+        ``(sample, group)``.
+    slope, floor, top
+        ``(sample, benchmark)``.
+    curvature, shared_walk, own_walk, concentration
+        ``(sample,)``.
+    path
+        Growth of the benchmarks on eta ``(sample, benchmark, rung)``, 0 at the last rung.
+    class_probability
+        ``(sample, group, class)``.
+    map_increments, map_concentration
+        ``(sample, benchmark, increment)`` and ``(sample,)``; None without a rest.
+    """
+
+    level: FloatArray
+    ratio: FloatArray
+    slope: FloatArray
+    floor: FloatArray
+    top: FloatArray
+    curvature: FloatArray
+    shared_walk: FloatArray
+    own_walk: FloatArray
+    concentration: FloatArray
+    path: FloatArray
+    class_probability: FloatArray
+    map_increments: FloatArray | None
+    map_concentration: FloatArray | None
+
+    @classmethod
+    def of(cls, posterior: xr.Dataset, evidence: Evidence) -> Draws:
+        """From a posterior group with dimensions (chain, draw, ...)."""
+        n_group, n_benchmark = len(evidence.groups), len(evidence.benchmarks)
+        n_rung = len(evidence.decades)
+
+        def flat(name: str) -> FloatArray:
+            array = np.asarray(posterior[name].values, dtype=float)
+            return array.reshape(-1, *array.shape[2:])
+
+        has_map = "map_increments" in posterior
+        return cls(
+            level=flat("level")[:, :n_group],
+            ratio=flat("ratio")[:, :n_group],
+            slope=flat("slope")[:, :n_benchmark],
+            floor=flat("floor")[:, :n_benchmark],
+            top=flat("top")[:, :n_benchmark],
+            curvature=flat("curvature"),
+            shared_walk=flat("shared_walk"),
+            own_walk=flat("own_walk"),
+            concentration=flat("concentration"),
+            path=flat("path")[:, :n_benchmark, -n_rung:],
+            class_probability=flat("class_probability")[:, :n_group],
+            map_increments=flat("map_increments")[:, :n_benchmark] if has_map else None,
+            map_concentration=flat("map_concentration") if has_map else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.curvature)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Draws of benchmark scores, ``(sample, point, benchmark)``, and of the groups' pass rates behind them.
+
+    Attributes
+    ----------
+    observed, latent
+        With and without the point's own luck and the finite evaluation.
+    group_rates
+        Latent pass rates ``(sample, point, group)``.
+    """
+
+    observed: FloatArray
+    latent: FloatArray
+    group_rates: FloatArray
+
+
+def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Priors, seed: int) -> Scores:
+    """Scores at some distances from the last rung.
+
+    Up to the last rung the posterior luck of the rungs is interpolated; beyond it the walks go on.
+
+    Parameters
+    ----------
+    evidence, draws
+        A fit.
+    decades
+        log10 compute from the last rung ``(point,)``; negative below it.
+    priors
+        Those of the fit, for what is fixed by them.
+    seed
+        Seed of the luck and noise ahead.
+
+    Returns
+    -------
+    Scores
+    """
+    rng = np.random.default_rng(seed)
+    decades = np.asarray(decades, dtype=float)
+    owner = evidence.benchmark_index(evidence.groups)
+    classes = _draw_classes(draws.class_probability, rng)
+    n_benchmark = len(evidence.benchmarks)
+    shared_ahead, own_ahead = target_luck(
+        draws.shared_walk, draws.own_walk, np.repeat(decades[:, None], n_benchmark, axis=1), rng
+    )
+    growth = _interpolated(draws.path, evidence.decades, decades)
+    ahead = curved_ahead(np.maximum(decades, 0.0)[None, :], draws.curvature[:, None])
+    below = curved(np.minimum(decades, evidence.decades[0])[None, :], draws.curvature[:, None])
+    below = below - curved(evidence.decades[0], draws.curvature)[:, None]
+    trend = growth + draws.slope[:, :, None] * (ahead + below)[:, None, :]
+    luck = draws.slope[:, None, :] * shared_ahead[..., None] + own_ahead
+    rest_size = np.zeros(n_benchmark)
+    for group in evidence.rest:
+        rest_size[evidence.benchmarks.index(group.benchmark)] = group.weight
+    chance = np.nan_to_num(evidence.chance)
+    shape = (len(draws), len(decades), n_benchmark)
+    observed, latent = np.zeros(shape), np.zeros(shape)
+    group_rates = np.zeros((len(draws), len(decades), len(owner)))
+    trials = np.maximum(np.rint(evidence.n_questions * evidence.n_trials), 1).astype(np.int64)
+    weights = np.array([group.weight for group in evidence.groups])
+    for point in range(len(decades)):
+        rates = _rates(draws, owner, classes, trend[..., point])
+        group_rates[:, point] = rates
+        latent[:, point] = _full(rates, owner, weights, rest_size, chance, draws.map_increments, None, rng)
+        lucky = _rates(draws, owner, classes, trend[..., point] + luck[:, point])
+        noisy = _transient(lucky, classes, draws.concentration, priors.irregular_concentration, rng)
+        full = _full(
+            noisy, owner, weights, rest_size, chance, draws.map_increments, draws.map_concentration, rng
+        )
+        observed[:, point] = rng.binomial(trials, np.clip(full, 0, 1)) / trials
+    return Scores(observed, latent, group_rates)
+
+
+def _draw_classes(probability: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One class a draw and group ``(sample, group)``."""
+    below = np.cumsum(probability, axis=2)
+    return np.asarray((rng.random(below.shape[:2])[..., None] > below[..., :-1]).sum(axis=2), dtype=np.int64)
+
+
+def _interpolated(path: FloatArray, rungs: FloatArray, decades: FloatArray) -> FloatArray:
+    """Path at any point, linear between rungs and held outside them ``(sample, benchmark, point)``."""
+    position = np.clip(decades, rungs[0], 0.0)
+    right = np.clip(np.searchsorted(rungs, position), 1, len(rungs) - 1)
+    share = (position - rungs[right - 1]) / (rungs[right] - rungs[right - 1])
+    return np.asarray(path[..., right - 1] * (1 - share) + path[..., right] * share)
+
+
+def _rates(draws: Draws, owner: NDArray[np.int32], classes: NDArray[np.int64], growth: FloatArray) -> FloatArray:
+    """Pass rates of the groups where the benchmarks have grown by `growth` ``(sample, benchmark)``."""
+    eta = draws.level + np.where(classes == LAW, draws.ratio * growth[:, owner], 0.0)
+    floor, top = draws.floor[:, owner], draws.top[:, owner]
+    return np.asarray(floor + (top - floor) * np.exp(-np.exp(-np.clip(eta, -30, 30))))
+
+
+def _transient(
+    rates: FloatArray,
+    classes: NDArray[np.int64],
+    concentration: FloatArray,
+    irregular: float,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Noise of one evaluation around the groups' pass rates."""
+    kappa = np.where(classes == IRREGULAR, irregular, concentration[:, None])
+    mean = np.clip(rates, 1e-6, 1 - 1e-6)
+    return np.asarray(rng.beta(mean * kappa, (1 - mean) * kappa))
+
+
+def _full(
+    rates: FloatArray,
+    owner: NDArray[np.int32],
+    weights: FloatArray,
+    rest_size: FloatArray,
+    chance: FloatArray,
+    increments: FloatArray | None,
+    concentration: FloatArray | None,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Benchmark scores from the groups' pass rates and the map ``(sample, benchmark)``."""
+    n_benchmark = len(rest_size)
+    indicator = np.zeros((len(owner), n_benchmark))
+    indicator[np.arange(len(owner)), owner] = weights
+    inside = rates @ indicator
+    if increments is None:
+        return np.asarray(inside)
+    subset = inside / np.maximum(indicator.sum(axis=0), 1e-12)
+    value = mapping.monotone(mapping.bernstein_basis(mapping.above_chance(subset, chance)), increments)
+    rest = np.clip(chance + (1 - chance) * value, 1e-6, 1 - 1e-6)
+    if concentration is not None:
+        rest = rng.beta(rest * concentration[:, None], (1 - rest) * concentration[:, None])
+    return np.asarray(inside + rest_size * rest)

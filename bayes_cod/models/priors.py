@@ -1,0 +1,93 @@
+"""Every prior of Bayesian COD in one place, each with its reason.
+
+The scale is that of eta = -log(-log((y - g) / (top - g))): a benchmark that goes from 10 % to 50 % moves by 1.2, from
+50 % to 90 % by 1.9. Slopes are moves of eta per decade of compute. All values are data of the compiled model, so
+changing one needs no new compilation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Priors of Bayesian COD (hyperparameters of the named distributions).
+
+    Attributes
+    ----------
+    slope_mean, slope_sd
+        Mean slope of a ladder's benchmarks, Normal. One decade takes a mid-range benchmark up by 10 to 20 points;
+        a ladder whose benchmarks fall is surprising, not impossible.
+    slope_spread, slope_spread_sd
+        Spread of benchmarks' slopes around the ladder's, LogNormal (log mean, log sd). Benchmarks differ by a
+        factor of two; away from zero, so that the sampler meets no funnel.
+    group_spread, group_spread_sd
+        Relative spread of cluster slopes within a benchmark, LogNormal. Clusters of one benchmark share most of
+        their slope: what they know alone is little.
+    curvature_mean, curvature_sd
+        c in theta = x - c x**2, Normal. Growth slows by a third over a decade on families with a long record
+        (data stop growing with size, the easy gains are gone), with room for none and for twice that.
+    shared_walk, shared_walk_sd
+        Luck of a rung that all benchmarks share, in decades per root decade, LogNormal. Seeds and data order move a
+        model by a tenth of a decade or two.
+    own_walk, own_walk_sd
+        Luck of one benchmark at one rung, on eta per root decade, LogNormal.
+    level_mean, level_sd
+        eta at the last rung, Normal: from almost never to almost always right.
+    floor
+        Score of a model that knows nothing on open questions, Beta(1, floor): a few per cent at most.
+    below_chance
+        Multiplier of the chance level, Beta(below_chance, 1.2): weak models lose answers to the format.
+    ceiling
+        Share of questions never answered (label noise), Exponential with this mean.
+    concentration, concentration_sd
+        Noise that does not last, beta-binomial concentration, LogNormal (log mean, log sd).
+    irregular_concentration
+        Concentration of a cluster that follows no law; rungs scatter over most of the scale.
+    class_law, class_flat, class_irregular
+        Dirichlet weights of the three classes of clusters: most follow the law.
+    map_strength
+        Dirichlet weight of each increment of the map around the identity.
+    map_concentration, map_concentration_sd
+        Beta-binomial concentration of the rest around the map, LogNormal.
+    """
+
+    slope_mean: float = 0.5
+    slope_sd: float = 0.35
+    slope_spread: float = float(np.log(0.3))
+    slope_spread_sd: float = 0.5
+    group_spread: float = float(np.log(0.15))
+    group_spread_sd: float = 0.5
+    curvature_mean: float = 0.2
+    curvature_sd: float = 0.15
+    shared_walk: float = float(np.log(0.10))
+    shared_walk_sd: float = 0.5
+    own_walk: float = float(np.log(0.2))
+    own_walk_sd: float = 0.5
+    level_mean: float = 0.0
+    level_sd: float = 2.5
+    floor: float = 30.0
+    below_chance: float = 5.0
+    ceiling: float = 0.03
+    concentration: float = 8.0
+    concentration_sd: float = 1.0
+    irregular_concentration: float = 3.0
+    class_law: float = 8.0
+    class_flat: float = 1.0
+    class_irregular: float = 1.0
+    map_strength: float = 2.0
+    map_concentration: float = 5.0
+    map_concentration_sd: float = 1.0
+
+    @staticmethod
+    def names() -> list[str]:
+        """Names in the order of `vector`."""
+        return [field.name for field in fields(Priors)]
+
+    def vector(self) -> NDArray[np.float64]:
+        """Values as one array, the form in which the compiled model takes them."""
+        return np.array([getattr(self, name) for name in self.names()], dtype=float)

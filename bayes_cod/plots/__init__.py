@@ -1,0 +1,7 @@
+"""Pictures of forecasts, curves and clusters; every function returns the figure and shows nothing."""
+
+from bayes_cod.plots.clusters import plot_classes, plot_clusters
+from bayes_cod.plots.curves import plot_curves
+from bayes_cod.plots.forecast import plot_forecast
+
+__all__ = ["plot_classes", "plot_clusters", "plot_curves", "plot_forecast"]

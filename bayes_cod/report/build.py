@@ -1,0 +1,83 @@
+"""A run's report as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bayes_cod.report import sections
+from bayes_cod.report.numbers import flops
+from bayes_cod.report.section import Section
+from bayes_cod.run import Run
+
+
+def build_report(run: Run) -> str:
+    """Make the report of a forecast.
+
+    Parameters
+    ----------
+    run
+        A forecast that was made, whether or not its gate was passed; a failed gate is told in red on top.
+
+    Returns
+    -------
+    str
+        HTML with everything inline: style, pictures, no scripts, no links to other hosts.
+    """
+    parts: list[Section | None] = [
+        sections.forecast_section(run),
+        sections.curves_section(run),
+        sections.clusters_section(run),
+        sections.classes_section(run),
+        sections.diagnostics_section(run),
+        sections.data_section(run),
+        sections.settings_section(run),
+    ]
+    alarm = ""
+    if not run.gate_passed:
+        alarm = "The sampler did not converge. These numbers are shown on request only; do not rely on them."
+    return render(
+        title=", ".join(target.name for target in run.plan.targets),
+        lead=_lead(run),
+        alarm=alarm,
+        warnings=run.forecast.facts.get("warnings") or (),
+        sections=[part for part in parts if part is not None],
+    )
+
+
+def render(*, title: str, lead: str, alarm: str, warnings: Sequence[str], sections: Sequence[Section]) -> str:
+    """Lay sections out as a page.
+
+    Parameters
+    ----------
+    title, lead
+        Heading, and the sentence below it.
+    alarm
+        Told in red on top; nothing if empty.
+    warnings
+        Told below the heading.
+    sections
+        In reading order.
+    """
+    environment = Environment(
+        loader=PackageLoader("bayes_cod.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html.j2")
+    return page.render(title=title, lead=lead, alarm=alarm, warnings=warnings, sections=sections, today=date.today())
+
+
+def _lead(run: Run) -> str:
+    plan = run.plan
+    last = plan.rungs.iloc[-1]
+    reach = ", ".join(f"{plan.decades(target):.2f}" for target in plan.targets)
+    plural = "s lie" if len(plan.targets) > 1 else " lies"
+    return (
+        f"Forecast by {run.forecast.method} from {len(plan.rungs)} rungs of {plan.family}, the largest "
+        f"{last['model']} with {flops(float(last['flops']))} FLOPs. The target{plural} {reach} decades beyond it."
+    )

@@ -1,0 +1,222 @@
+"""The sections of a forecast's report, each made from the run alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import batched
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast
+from bayes_cod.plots.curves import flops_grid
+from bayes_cod.readout import forecast_rows
+from bayes_cod.report.numbers import flops, interval, number, percent, points
+from bayes_cod.report.section import Column, Figure, Section, Table
+from bayes_cod.report.svg import inline_svg
+from bayes_cod.run import Run
+
+WORST = 12
+PANELS_A_FIGURE = 12  # what fits on a printed page
+
+
+def forecast_section(run: Run) -> Section:
+    """The forecast as a table, the truth beside it where it is known, and as a picture."""
+    rows = forecast_rows(run)
+    with_truth = bool(rows["truth"].notna().any())
+    with_share = bool(rows["share_extrapolating"].notna().any())
+    columns = [Column("Benchmark"), Column("Largest rung", True), Column("Median", True)]
+    columns += [Column("50 % interval", True), Column("90 % interval", True)]
+    columns += [Column("Truth", True)] * with_truth + [Column("Decades beyond", True)]
+    columns += [Column("Questions that extrapolate", True)] * with_share
+    cells = []
+    groups: dict[int, str] = {}
+    for index, row in enumerate(rows.to_dict("records")):
+        if index == 0 or row["target"] != rows["target"].iloc[index - 1]:
+            groups[index] = f"{row['target']}, {flops(row['flops'])} FLOPs"
+        cell = [row["benchmark"], points(row["last_rung"]), points(row["median"])]
+        cell += [interval(row["low50"], row["high50"]), interval(row["low90"], row["high90"])]
+        cell += [points(row["truth"])] * with_truth + [number(row["decades"], 2)]
+        cell += [percent(row["share_extrapolating"])] * with_share
+        cells.append(cell)
+    last = run.plan.rungs.iloc[-1]
+    figure = plot_forecast(run.forecast, run.plan.source, last_rung=str(last["model"]))
+    return Section(
+        "Forecast",
+        text=[_reading(run, with_truth=with_truth, rows=rows)],
+        table=Table(columns, cells, groups),
+        figures=[
+            Figure(inline_svg(figure, "forecast", "Intervals of every benchmark's score"), _forecast_caption(run))
+        ],
+    )
+
+
+def _reading(run: Run, *, with_truth: bool, rows: pd.DataFrame) -> str:
+    if not run.is_distribution:
+        return "Observed scores in points (0 to 100). This method gives one number and no interval."
+    text = (
+        "Observed scores in points (0 to 100): what the evaluation will print, the target's luck and its finite "
+        "trials included. With probability 90 % the score lies in the 90 % interval, given the model's assumptions; "
+        "the farther beyond the largest rung, the more these matter."
+    )
+    if with_truth:
+        known = rows.dropna(subset=["truth"])
+        inside = known["truth"].between(known["low90"], known["high90"]).sum()
+        text += f" Of {len(known)} scores that are known, {inside} lie in their 90 % interval."
+    return text
+
+
+def _forecast_caption(run: Run) -> str:
+    text = "Forecast of the observed score"
+    return f"{text}: median, 50 % and 90 % central intervals." if run.is_distribution else f"{text}."
+
+
+def curves_section(run: Run) -> Section:
+    """Every benchmark's rungs, curve and targets."""
+    explained = run.explained
+    curves = None if explained is None else explained.curves(flops_grid(run.plan.rungs, run.forecast))
+    figures = [
+        plot_curves(run.forecast, run.plan.source, run.plan.rungs, curves=curves, benchmarks=names)
+        for names in batched(run.forecast.benchmarks, PANELS_A_FIGURE)
+    ]
+    text = "Dots are the rungs that the forecast was made from."
+    if curves is not None:
+        text += (
+            " The band is the latent score, the mean behind what an evaluation prints; the bar at the target is the "
+            "observed score and therefore wider."
+        )
+    return Section(
+        "Benchmarks along compute",
+        text=[text],
+        figures=[
+            Figure(inline_svg(figure, f"curves{index}", "Score against compute for every benchmark"), "")
+            for index, figure in enumerate(figures)
+        ],
+    )
+
+
+def clusters_section(run: Run) -> Section | None:
+    """Curves and classes of the clusters of questions; None for methods without clusters."""
+    explained = run.explained
+    if explained is None:
+        return None
+    clusters = explained.clusters()
+    if clusters.empty:
+        return None
+    grid = flops_grid(run.plan.rungs, run.forecast)
+    curves, seen = explained.cluster_curves(grid), explained.cluster_observations()
+    figures = [
+        plot_clusters(clusters, curves, seen, benchmarks=names)
+        for names in batched(dict.fromkeys(clusters["benchmark"]), PANELS_A_FIGURE)
+    ]
+    return Section(
+        "Clusters of questions",
+        text=[
+            "Questions of like difficulty vectors share a cluster. Each cluster follows the scaling law, is flat, or "
+            "is irregular, with a probability; only those that follow the law carry the extrapolation. Curves are "
+            "the clusters' latent pass rates, median and 90 % interval; the number beside each is its questions."
+        ],
+        figures=[
+            Figure(inline_svg(plot_classes(clusters), "classes", "Share of questions in each class"), ""),
+            *(
+                Figure(inline_svg(figure, f"clusters{index}", "Pass rate of every cluster against compute"), "")
+                for index, figure in enumerate(figures)
+            ),
+        ],
+    )
+
+
+def classes_section(run: Run) -> Section | None:
+    """Class probabilities of every cluster; None for methods without clusters."""
+    explained = run.explained
+    if explained is None:
+        return None
+    clusters = explained.clusters()
+    if clusters.empty:
+        return None
+    columns = [Column("Cluster"), Column("Questions", True), Column("P(law)", True), Column("P(flat)", True)]
+    columns += [Column("P(irregular)", True), Column("Class")]
+    rows = []
+    groups: dict[int, str] = {}
+    for index, row in enumerate(clusters.to_dict("records")):
+        if index == 0 or row["benchmark"] != clusters["benchmark"].iloc[index - 1]:
+            groups[index] = str(row["benchmark"])
+        chances = [number(row[f"p_{kind}"], 2) for kind in ("law", "flat", "irregular")]
+        rows.append([str(row["cluster"]), f"{int(row['n_questions']):,}", *chances, str(row["kind"])])
+    return Section("Clusters one by one", table=Table(columns, rows, groups), folded=True)
+
+
+def diagnostics_section(run: Run) -> Section | None:
+    """Convergence diagnostics; None for methods that don't sample."""
+    table = run.diagnostics
+    if table is None:
+        return None
+    passed = table["passed"].astype(bool)
+    counted = table["r_hat"].isna()  # divergences and E-BFMI: always shown
+    order = table.assign(first=~passed | counted).sort_values(["first", "r_hat"], ascending=False)
+    shown = order.head(max(WORST, int(order["first"].sum())))
+    columns = [Column("Quantity"), Column("R-hat", True), Column("Bulk ESS", True), Column("Tail ESS", True)]
+    columns += [Column("Value", True), Column("Gate")]
+    rows = [
+        [
+            str(row["quantity"]),
+            number(row["r_hat"], 3),
+            number(row["ess_bulk"], 0),
+            number(row["ess_tail"], 0),
+            number(row.get("value"), 2),
+            "passed" if row["passed"] else "failed",
+        ]
+        for row in shown.to_dict("records")
+    ]
+    verdict = "All passed." if run.gate_passed else f"{int((~passed).sum())} failed: do not rely on this forecast."
+    return Section(
+        "Diagnostics",
+        text=[
+            f"{len(table)} quantities were checked: R-hat below 1.01, bulk and tail effective sample size above 100 a "
+            f"chain, no divergences, E-BFMI above 0.3. {verdict}"
+        ],
+        table=Table(columns, rows, caption=f"The {len(shown)} worst of {len(table)}."),
+        folded=run.gate_passed,
+    )
+
+
+def data_section(run: Run) -> Section:
+    """The rungs, and what was decided about the data."""
+    plan = run.plan
+    columns = [Column("Rung"), Column("FLOPs", True), Column("Parameters", True), Column("Tokens", True)]
+    rows = [
+        [str(row["model"]), flops(row["flops"]), _size(row["params"]), _size(row["tokens"])]
+        for row in plan.rungs.to_dict("records")
+    ]
+    pool = "no other family" if plan.pool is None else f"{len(plan.pool.models)} models of other families"
+    text = [
+        f"Ladder {plan.source.name}, family {plan.family}: {len(rows)} rungs, {len(plan.benchmarks)} benchmarks; "
+        f"{pool} to learn from.",
+        *plan.source.notes,
+        *plan.notes,
+    ]
+    return Section("Data", text=text, table=Table(columns, rows))
+
+
+def _size(value: object) -> str:
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return number(np.nan, 0)
+    return flops(float(str(value)))
+
+
+def settings_section(run: Run) -> Section:
+    """Everything needed to make the result again."""
+    record = run.record()
+    chosen: Mapping[str, Any] = {
+        "method": record["method"],
+        "seed": record["seed"],
+        "data (SHA-256)": record["data"]["sha256"],
+        "wall time (s)": record["wall_time_seconds"],
+        **record["settings"],
+        **(record["facts"].get("settings") or {}),
+        **{f"version of {name}": value for name, value in record["versions"].items()},
+    }
+    rows = [[name, value if isinstance(value, str) else json.dumps(value)] for name, value in chosen.items()]
+    return Section("Settings", table=Table([Column("Setting"), Column("Value")], rows), folded=True)

@@ -1,0 +1,150 @@
+"""One forecast from plan to result: fit, forecast, and what must stand beside it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+import bayes_cod
+from bayes_cod.errors import GateError
+from bayes_cod.forecast import Forecast
+from bayes_cod.forecaster import Explained, Forecaster, Sampled
+from bayes_cod.planning import Plan
+
+PACKAGES = ("numpy", "pandas", "xarray", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "arviz")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A fitted forecaster, its forecast and how it was made.
+
+    Attributes
+    ----------
+    plan
+        What was forecast from what.
+    forecaster
+        After its fit.
+    forecast
+        Draws over the plan's targets and benchmarks.
+    settings
+        Everything chosen by the user, as JSON holds it.
+    seed
+        Seed of every random step.
+    wall_time
+        Seconds of fit and forecast.
+    """
+
+    plan: Plan
+    forecaster: Forecaster
+    forecast: Forecast
+    settings: Mapping[str, Any]
+    seed: int
+    wall_time: float
+
+    @property
+    def posterior(self) -> xr.DataTree | None:
+        """Posterior draws, for a forecaster fitted by sampling."""
+        return self.forecaster.posterior if isinstance(self.forecaster, Sampled) else None
+
+    @property
+    def diagnostics(self) -> pd.DataFrame | None:
+        """Convergence diagnostics, for a forecaster fitted by sampling."""
+        return self.forecaster.diagnostics if isinstance(self.forecaster, Sampled) else None
+
+    @property
+    def gate_passed(self) -> bool:
+        """Whether the diagnostics allow the result to be reported; a point method has none to fail."""
+        return self.forecaster.gate_passed if isinstance(self.forecaster, Sampled) else True
+
+    @property
+    def explained(self) -> Explained | None:
+        """The forecaster, where it can show its curves."""
+        return self.forecaster if isinstance(self.forecaster, Explained) else None
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether the forecast has intervals; a point method gives one number."""
+        return int(self.forecast.draws.sizes["sample"]) > 1
+
+    def check_gate(self) -> None:
+        """Raise unless the diagnostics allow the result to be reported.
+
+        Raises
+        ------
+        GateError
+            With the number of quantities that failed.
+        """
+        if self.gate_passed:
+            return
+        diagnostics = self.diagnostics
+        failed = 0 if diagnostics is None else int((~diagnostics["passed"].astype(bool)).sum())
+        raise GateError(
+            f"the sampler did not converge: {failed} diagnostics failed, so the result is not reported; sample longer "
+            "(--draws, --chains), or look at it all the same with --allow-failed-gate"
+        )
+
+    def record(self) -> dict[str, Any]:
+        """How the result was made: seed, versions, data hash, settings, wall time and facts."""
+        plan = self.plan
+        return {
+            "method": self.forecast.method,
+            "seed": self.seed,
+            "gate_passed": self.gate_passed,
+            "wall_time_seconds": round(self.wall_time, 3),
+            "versions": {
+                "bayes-cod": bayes_cod.__version__,
+                "python": platform.python_version(),
+                **{name: version(name) for name in PACKAGES},
+            },
+            "data": {
+                "ladder": plan.source.name,
+                "sha256": plan.source.data_hash(),
+                "family": plan.family,
+                "rungs": [str(name) for name in plan.rungs["model"]],
+                "pool": None if plan.pool is None else {"name": plan.pool.name, "models": len(plan.pool.models)},
+                "benchmarks": plan.benchmarks,
+                "notes": [*plan.source.notes, *plan.notes],
+            },
+            "targets": [
+                {
+                    "name": target.name,
+                    "flops": target.flops,
+                    "params": target.params,
+                    "tokens": target.tokens,
+                    "decades": plan.decades(target),
+                }
+                for target in plan.targets
+            ],
+            "settings": dict(self.settings),
+            "facts": dict(self.forecast.facts),
+        }
+
+
+def run_forecast(plan: Plan, forecaster: Forecaster, *, settings: Mapping[str, Any], seed: int) -> Run:
+    """Fit a forecaster on a plan's ladder and forecast its targets.
+
+    Parameters
+    ----------
+    plan
+        From `plan_forecast`.
+    forecaster
+        Not yet fitted.
+    settings, seed
+        Recorded with the result.
+
+    Returns
+    -------
+    Run
+        With the forecast made, whether or not the convergence gate was passed; see `Run.check_gate`.
+    """
+    start = time.perf_counter()
+    fitted = forecaster.fit(plan.ladder, pool=plan.pool)
+    forecast = fitted.forecast(plan.targets)
+    return Run(plan, fitted, forecast, settings, seed, time.perf_counter() - start)

@@ -1,0 +1,164 @@
+"""Sampling with nutpie: compile a model once a shape, refit it on new data, and the convergence gate."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import arviz as az
+import numpy as np
+import nutpie
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+R_HAT_BELOW = 1.01
+ESS_PER_CHAIN = 100
+E_BFMI_ABOVE = 0.3
+TAIL = (0.05, 0.95)
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How long and how carefully to sample.
+
+    Attributes
+    ----------
+    draws, tune
+        Kept and warm-up draws a chain.
+    chains
+        Chains, sampled in parallel as far as `cores` goes.
+    cores
+        Processor cores; all where not given.
+    target_accept
+        Target acceptance; `retry_accept` for the one retry after a failed gate, with twice the draws.
+    """
+
+    draws: int = 500
+    tune: int = 700
+    chains: int = 4
+    cores: int | None = None
+    target_accept: float = 0.92
+    retry_accept: float = 0.99
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The diagnostics of everything reported.
+
+    Attributes
+    ----------
+    table
+        quantity, r_hat, ess_bulk, ess_tail, value, limit, passed; one row a reported quantity, then divergences
+        and the lowest E-BFMI.
+    """
+
+    table: pd.DataFrame
+
+    @property
+    def passed(self) -> bool:
+        """Whether every row passed."""
+        return bool(self.table["passed"].all())
+
+
+class CompiledModels:
+    """Compiled models by shape, so that cells of the same shape share one compilation in a process."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Hashable, Any] = {}
+
+    def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
+        """The compiled model of a shape; built and compiled at the first call."""
+        if key not in self._by_key:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", category=UserWarning)
+                self._by_key[key] = nutpie.compile_pymc_model(build())
+        return self._by_key[key]
+
+
+def sample(
+    compiled: Any,
+    data: Mapping[str, NDArray[Any]],
+    settings: SamplerSettings,
+    seed: int,
+    *,
+    retry: bool = False,
+) -> xr.DataTree:
+    """Draw from the posterior.
+
+    Parameters
+    ----------
+    compiled
+        From `CompiledModels.get`.
+    data
+        New values of the model's `pm.Data` containers, of the shapes it was compiled for.
+    settings, seed
+        The same seed gives the same draws.
+    retry
+        Sample with `retry_accept` and twice the draws.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups `posterior` (chain, draw, ...) and `sample_stats`.
+    """
+    longer = 2 if retry else 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nutpie.sample(
+            compiled.with_data(**data),
+            draws=settings.draws * longer,
+            tune=settings.tune * longer,
+            chains=settings.chains,
+            cores=settings.cores,
+            seed=seed,
+            target_accept=settings.retry_accept if retry else settings.target_accept,
+            save_warmup=False,
+            progress_bar=False,
+        )
+
+
+def gate(reported: Mapping[str, NDArray[np.float64]], tree: xr.DataTree) -> Gate:
+    """Judge every reported quantity.
+
+    R-hat < 1.01, bulk and tail effective sample size > 100 a chain, no divergences, E-BFMI > 0.3.
+
+    Parameters
+    ----------
+    reported
+        Draws of shape ``(chain, draw)`` by name.
+    tree
+        With `sample_stats`.
+
+    Returns
+    -------
+    Gate
+    """
+    rows: list[dict[str, Any]] = []
+    for name, draws in reported.items():
+        chains = draws.shape[0]
+        if np.ptp(draws) == 0:  # a constant is known, not badly sampled
+            r_hat, bulk, tail = 1.0, float(draws.size), float(draws.size)
+        else:
+            r_hat = float(az.rhat(draws))
+            bulk, tail = float(az.ess(draws, method="bulk")), float(az.ess(draws, method="tail", prob=TAIL))
+        enough = ESS_PER_CHAIN * chains
+        rows.append(
+            {
+                "quantity": name,
+                "r_hat": r_hat,
+                "ess_bulk": bulk,
+                "ess_tail": tail,
+                "passed": r_hat < R_HAT_BELOW and bulk > enough and tail > enough,
+            }
+        )
+    stats = tree["sample_stats"]
+    divergences = int(stats["diverging"].sum())
+    rows.append({"quantity": "divergences", "value": divergences, "limit": 0, "passed": divergences == 0})
+    energy = np.asarray(stats["energy"].values, dtype=float)
+    bfmi = float((np.diff(energy, axis=1) ** 2).mean(axis=1).min() / energy.var(axis=1).max())
+    rows.append({"quantity": "E-BFMI", "value": bfmi, "limit": E_BFMI_ABOVE, "passed": bfmi > E_BFMI_ABOVE})
+    columns = ["quantity", "r_hat", "ess_bulk", "ess_tail", "value", "limit", "passed"]
+    return Gate(pd.DataFrame(rows).reindex(columns=columns))

@@ -1,0 +1,40 @@
+"""What all tests share: where data lies, a ladder on disk, a fast stand-in for sampling."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from helpers import FakeBayes, write_ladder
+
+from bayes_cod import methods
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the source tree."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of validation data beside the source tree, or where BAYES_COD_SHARED says."""
+    folder = Path(os.environ.get("BAYES_COD_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no validation data at {folder}/data; set BAYES_COD_SHARED to the folder that holds data/")
+    return folder
+
+
+@pytest.fixture
+def ladder_folder(tmp_path: Path) -> Path:
+    """A valid ladder on disk: two benchmarks, four rungs of 'fam', a larger model without results."""
+    return write_ladder(tmp_path / "ladder")
+
+
+@pytest.fixture
+def fake_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command line make a `FakeBayes` whatever the method."""
+    monkeypatch.setattr(methods, "make", lambda name, seed, **settings: FakeBayes(seed, **settings))

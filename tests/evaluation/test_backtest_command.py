@@ -1,0 +1,107 @@
+"""`bayes-cod backtest` from arguments to files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from evaluation_fakes import small_ladder
+from typer.testing import CliRunner, Result
+
+from bayes_cod.cli import app
+from bayes_cod.commands.backtest import FILES, JOBS
+from bayes_cod.commands.backtest import backtest as command
+from bayes_cod.evaluation.cells import COLUMNS
+from bayes_cod.published import REGISTRY
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    ladder = small_ladder()
+    folder = tmp_path / "data"
+    folder.mkdir()
+    assert ladder.scores is not None
+    ladder.models[["model", "family", "flops"]].to_csv(folder / "models.csv", index=False)
+    ladder.benchmarks.to_csv(folder / "benchmarks.csv", index=False)
+    facts = ladder.scores.merge(ladder.models[["model", "flops"]], on="model").assign(tokens=1e9)
+    facts[["model", "tokens", "flops", "benchmark", "score"]].to_csv(folder / "scores.csv", index=False)
+    return folder
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["backtest", *map(str, arguments)])
+
+
+def test_files_and_printed_summary(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(data, "--method", "exponential+bootstrap,last-rung", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert {file.name for file in out.iterdir()} == {*FILES, JOBS}
+    cells = pd.read_csv(out / "cells.csv")
+    assert tuple(cells.columns) == COLUMNS
+    assert list(cells["method"].unique()) == ["exponential+bootstrap", "last-rung"]
+    summary = pd.read_csv(out / "summary.csv")
+    assert summary["grouping"].iloc[0] == "all" and set(summary["baseline"]) == {"exponential+bootstrap"}
+    assert "Skill is 1 - CRPS / CRPS of exponential+bootstrap" in result.output
+    assert "Compared on the 9 of 9 cells that 2 methods all answered, of 3 target models" in result.output
+
+
+def test_a_second_run_resumes_and_repeats(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = (data, "--method", "last-rung", "--family", "alpha", "--out", out)
+    assert run(*arguments).exit_code == 0
+    kept = {file: file.stat().st_mtime_ns for file in (out / JOBS).iterdir()}
+    first = (out / "cells.csv").read_bytes()
+    assert run(*arguments).exit_code == 0
+    assert (out / "cells.csv").read_bytes() == first
+    assert {file: file.stat().st_mtime_ns for file in (out / JOBS).iterdir()} == kept
+    assert not (out / "reliability.png").exists()  # a point forecast has no intervals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "nonsense"], "unknown method 'nonsense'"),
+        (["--method", "last-rung", "--family", "delta"], "unknown family 'delta'"),
+        (["--method", "last-rung", "--family", "gamma"], "needs 4"),
+        (["--method", "last-rung", "--benchmark", "nine"], "unknown benchmark 'nine'"),
+        (["--method", "last-rung", "--min-rungs", "12"], "no family of ladder"),
+        (["--method", "last-rung", "--seed", "-1"], "--seed is -1"),
+        (["--method", "last-rung", "--jobs", "0"], "--jobs is 0"),
+    ],
+)
+def test_unusable_input_is_one_error_and_leaves_nothing(
+    data: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    out = tmp_path / "out"
+    result = run(data, *arguments, "--out", out)
+    assert result.exit_code == 2
+    assert message in result.output and result.output.count("error:") == 1
+    assert not out.exists()
+
+
+def test_a_file_is_no_folder(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    result = run(data, "--method", "last-rung", "--out", tmp_path / "taken")
+    assert result.exit_code == 2 and "this is a file" in result.output
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_dask_is_optional(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    result = run(data, "--method", "last-rung", "--dask", "tcp://nowhere:1", "--out", tmp_path / "out")
+    assert result.exit_code == 2 and "needs the package distributed" in result.output
+
+
+def test_help_lists_every_method() -> None:
+    text = command.__doc__ or ""
+    listed = re.search(r"Point methods: (.*?);", text, re.DOTALL)
+    assert listed is not None
+    assert listed.group(1).replace("\n", " ").split() == [
+        f"{name}," if name != max(REGISTRY) else name for name in sorted(REGISTRY)
+    ]
+    result = run("--help")
+    assert result.exit_code == 0 and "--min-rungs" in result.output

@@ -1,0 +1,78 @@
+"""What a forecast starts from, and what it may not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import MODELS, items_text, write_ladder
+
+from bayes_cod import Ladder, read_ladder
+from bayes_cod.planning import plan_forecast
+
+
+@pytest.fixture
+def ladder(ladder_folder: Path) -> Ladder:
+    return read_ladder(ladder_folder)
+
+
+def test_left_open_everything_larger_without_results_is_forecast(ladder: Ladder) -> None:
+    plan = plan_forecast(ladder)
+    assert plan.family == "fam"
+    assert [target.name for target in plan.targets] == ["huge"]
+    assert list(plan.rungs["model"]) == ["tiny", "small", "middle", "large"]
+    assert plan.benchmarks == ["arith", "logic"]
+    assert plan.truth.empty
+
+
+def test_an_evaluated_target_is_hidden_and_its_truth_kept_apart(ladder: Ladder) -> None:
+    plan = plan_forecast(ladder, targets=["middle"])
+    assert list(plan.rungs["model"]) == ["tiny", "small"]
+    assert plan.ladder.evaluated == {"tiny", "small"}
+    assert np.isnan(plan.ladder.truth("middle", "arith"))
+    assert plan.truth.set_index("benchmark")["score"]["arith"] == ladder.truth("middle", "arith")
+    assert plan.notes == ("rungs no smaller than the smallest target were set aside: large",)
+
+
+def test_targets_come_in_order_of_compute(ladder: Ladder) -> None:
+    plan = plan_forecast(ladder, family="fam", target_flops=[1e24, 1e22, 1e23])
+    assert [target.flops for target in plan.targets] == [1e22, 1e23, 1e24]
+    assert plan.decades(plan.targets[0]) == pytest.approx(1.0)
+
+
+def test_a_new_name_takes_the_compute_given(ladder: Ladder) -> None:
+    plan = plan_forecast(ladder, family="fam", targets=["next"], target_flops=[1e23], target_params=7e10)
+    assert (plan.targets[0].name, plan.targets[0].flops, plan.targets[0].params) == ("next", 1e23, 7e10)
+
+
+def test_an_undisclosed_compute_can_be_given(ladder: Ladder) -> None:
+    plan = plan_forecast(ladder, targets=["nocompute"], target_flops=[1e23])
+    assert plan.family == "fam"
+    assert plan.targets[0].flops == 1e23
+
+
+def test_a_cut_and_all_benchmarks_or_one(ladder: Ladder) -> None:
+    plan = plan_forecast(ladder, family="fam", cut="small", target_flops=[1e20], benchmarks=["logic"])
+    assert list(plan.rungs["model"]) == ["tiny", "small"]
+    assert plan.benchmarks == ["logic"]
+
+
+def test_benchmarks_of_too_few_rungs_are_left_out_with_a_note(tmp_path: Path) -> None:
+    folder = write_ladder(tmp_path / "l", extra=items_text("extra", rates={"tiny": 0.2}))
+    plan = plan_forecast(read_ladder(folder))
+    assert plan.benchmarks == ["arith", "logic"]
+    assert plan.notes == ("extra: fewer than 2 rungs have results, so not forecast",)
+
+
+def test_the_pool_never_holds_the_family_or_the_target(ladder: Ladder) -> None:
+    assert plan_forecast(ladder, pool=None).pool is None
+    others = plan_forecast(ladder, pool="others").pool
+    assert others is not None and others.evaluated == {"lonely"}
+    own = plan_forecast(ladder, targets=["large"], pool=ladder).pool
+    assert own is not None and own.evaluated == {"lonely"}
+
+
+def test_a_pool_without_a_common_benchmark_is_none(ladder: Ladder, tmp_path: Path) -> None:
+    foreign = read_ladder(write_ladder(tmp_path / "p", models=MODELS, arith=items_text("else"), logic=None))
+    assert plan_forecast(ladder, pool=foreign).pool is None
