@@ -62,7 +62,7 @@ def diagnostics_table(diagnostics: pd.DataFrame, most: int = 20) -> Table:
     title = f"{len(failed)} of {len(diagnostics)} diagnostics failed"
     if len(failed) > most:
         title += f"; the worst {most}"
-    columns = [Column(name, justify="right") for name in ("R-hat", "bulk ESS", "tail ESS")]
+    columns = [Column(name, justify="right") for name in ("R-hat", "bulk ESS", "tail ESS", "value")]
     table = Table("quantity", *columns, title=title, title_justify="left", style="red")
     for row in failed.head(most).to_dict("records"):
         table.add_row(
@@ -70,6 +70,7 @@ def diagnostics_table(diagnostics: pd.DataFrame, most: int = 20) -> Table:
             _number(row["r_hat"], 3),
             _number(row["ess_bulk"], 0),
             _number(row["ess_tail"], 0),
+            _number(row.get("value"), 2),
         )
     return table
 

@@ -25,7 +25,7 @@ FAR_DECADES = 2.0
 NEAR_CHANCE = 0.02
 PLOT_SAMPLES = 500
 
-_HYPERPARAMETERS = ("slope_mean", "slope_spread", "curvature", "shared_walk", "own_walk", "concentration")
+_HYPERPARAMETERS = ("slope_mean", "slope_spread", "curvature", "shared_walk", "own_walk")
 _GATE_AHEAD = (0.0, 0.5, 1.0)
 _models = CompiledModels()
 

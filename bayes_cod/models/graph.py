@@ -19,6 +19,8 @@ from bayes_cod.models.effective_compute import anchored, curved
 from bayes_cod.models.grouping import Evidence, Group
 from bayes_cod.models.priors import Priors
 
+GUESS_SCALE = 0.1
+TAIL_DEGREES = 4.0
 LAW, FLAT, IRREGULAR = range(3)
 CLASSES = ("law", "flat", "irregular")
 
@@ -64,19 +66,30 @@ def arrays(evidence: Evidence, shape: Shape, priors: Priors) -> dict[str, NDArra
     chance = np.zeros(shape.benchmarks)
     chance[: len(evidence.chance)] = np.nan_to_num(evidence.chance)
     n_trials, n_correct, owner = _counts(evidence, evidence.groups, shape.groups, shape.rungs, lead)
+    several = np.bincount(owner[: len(evidence.groups)], minlength=shape.benchmarks)[owner] > 1
+    kept = np.where(several, priors.cluster_concentration, priors.whole_concentration)
+    rate, sd = _observed(n_trials, n_correct, kept[:, None])
     data: dict[str, NDArray[Any]] = {
         "priors": priors.vector(),
         "decades": decades,
         "chance": chance,
-        "n_trials": n_trials,
-        "n_correct": n_correct,
+        "rate": rate,
+        "sd": sd,
+        "seen": (n_trials > 0).astype(float),
         "owner": owner,
-        "several": (np.bincount(owner[: len(evidence.groups)], minlength=shape.benchmarks)[owner] > 1).astype(float),
+        "several": several.astype(float),
+        **_guesses(evidence, rate, n_trials, owner, chance, shape),
     }
     if shape.rest:
         rest_trials, rest_correct, _ = _counts(evidence, _by_benchmark(evidence), shape.benchmarks, shape.rungs, lead)
         subset = mapping.above_chance(_subset_score(evidence, n_trials, n_correct, shape), chance[:, None])
-        data |= {"rest_trials": rest_trials, "rest_correct": rest_correct, "basis": mapping.bernstein_basis(subset)}
+        rest_rate, rest_sd = _observed(rest_trials, rest_correct, np.array(priors.map_concentration))
+        data |= {
+            "rest_rate": rest_rate,
+            "rest_sd": rest_sd,
+            "rest_seen": (rest_trials > 0).astype(float),
+            "basis": mapping.bernstein_basis(subset),
+        }
     return data
 
 
@@ -91,6 +104,44 @@ def _counts(
             n_correct[row, lead:] = group.n_correct
             owner[row] = evidence.benchmarks.index(group.benchmark)
     return n_trials, n_correct, owner
+
+
+def _observed(
+    n_trials: NDArray[np.float64], n_correct: NDArray[np.float64], concentration: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pass rates and their standard deviation: finite trials and noise that does not last.
+
+    The variance is that of a beta-binomial with the given concentration, y (1 - y) (1 / n + 1 / concentration), at the
+    rate drawn to one half by two pseudo-trials, so that 0 of n is not taken for certainty.
+    """
+    rate = n_correct / np.maximum(n_trials, 1)
+    noise = 1 / np.maximum(n_trials, 1) + 1 / concentration
+    drawn = (rate / noise + 1) / (1 / noise + 2)
+    return rate, np.sqrt(drawn * (1 - drawn) * noise)
+
+
+def _guesses(
+    evidence: Evidence,
+    rate: NDArray[np.float64],
+    n_trials: NDArray[np.float64],
+    owner: NDArray[np.int32],
+    chance: NDArray[np.float64],
+    shape: Shape,
+) -> dict[str, NDArray[np.float64]]:
+    """Where the sampler starts: eta of the groups at their last rung, and the benchmarks' steps between rungs."""
+    above = np.clip((rate - 0.9 * chance[owner][:, None]) / (1 - 0.9 * chance[owner][:, None]), 0.01, 0.97)
+    eta = np.where(n_trials > 0, -np.log(-np.log(above)), np.nan)
+    level = np.zeros(shape.groups)
+    steps = np.zeros((shape.benchmarks, shape.rungs - 1))
+    weight, total = np.zeros(shape.benchmarks), np.zeros((shape.benchmarks, shape.rungs))
+    for row, group in enumerate(evidence.groups):
+        filled = np.interp(np.arange(shape.rungs), np.flatnonzero(~np.isnan(eta[row])), eta[row][~np.isnan(eta[row])])
+        level[row] = filled[-1]
+        total[owner[row]] += group.weight * filled
+        weight[owner[row]] += group.weight
+    mean = total / np.maximum(weight, 1e-12)[:, None]
+    steps[:] = np.diff(mean, axis=1)
+    return {"level_guess": level, "steps_guess": steps}
 
 
 def _by_benchmark(evidence: Evidence) -> tuple[Group | None, ...]:
@@ -122,8 +173,8 @@ def build(shape: Shape) -> pm.Model:
         y[k, r]   = g[b] + (top[b] - g[b]) exp(-exp(-eta[k, r]))
 
     which is the paper's law y = g + (1 - g) exp(-a C**-b - c) on a random walk in log compute: level is -log(a) in
-    the unit of the last rung's compute, ratio times slope is b log(10). A cluster's class (follows the law, flat,
-    irregular) is summed out. The path is sampled itself, not its standardised steps: counts fix it well.
+    the unit of the last rung's compute, ratio times slope is b log(10). Clusters' rates scatter around y as a Student-t. Whether a
+    cluster follows the law, is flat or irregular is judged given every draw, and carried into the forecast.
     """
     names = Priors.names()
     zeros = np.zeros((shape.groups, shape.rungs))
@@ -132,22 +183,25 @@ def build(shape: Shape) -> pm.Model:
         h = {name: values[i] for i, name in enumerate(names)}
         decades = pm.Data("decades", np.zeros(shape.rungs))
         chance = pm.Data("chance", np.zeros(shape.benchmarks))
-        n_trials, n_correct = pm.Data("n_trials", zeros), pm.Data("n_correct", zeros)
+        rate, sd, seen = (pm.Data(name, zeros + (name == "sd")) for name in ("rate", "sd", "seen"))
         owner = pm.Data("owner", np.zeros(shape.groups, dtype=np.int32))
         several = pm.Data("several", np.zeros(shape.groups))
 
         path = _path(h, shape, decades)
-        within = pm.LogNormal("group_spread", h["group_spread"], h["group_spread_sd"])
         relative = pm.Normal("group_z", 0, 1, shape=shape.groups)
-        ratio = pm.Deterministic("ratio", pt.exp(several * within * relative))
-        level = pm.Normal("level", h["level_mean"], h["level_sd"], shape=shape.groups)
+        ratio = pm.Deterministic("ratio", pt.exp(several * h["group_spread"] * relative))
+        level = _near("level", pm.Data("level_guess", np.zeros(shape.groups)), h["level_mean"], h["level_sd"], shape.groups)
         floor, top = _limits(h, shape, chance)
 
         below, above = floor[owner][:, None], top[owner][:, None]
         law = _pass_rate(level[:, None] + ratio[:, None] * path[owner], below, above)
-        flat = _pass_rate(level[:, None] + pt.zeros_like(n_trials), below, above)
-        noise = pm.LogNormal("concentration", h["concentration"], h["concentration_sd"])
-        _classes(h, n_trials, n_correct, pt.stack([law, flat, flat]), noise)
+        flat = _pass_rate(level[:, None] + pt.zeros_like(rate), below, above)
+        heavy = several[:, None]
+        follows = _log_likelihood(law, sd, rate, seen, heavy)
+        pm.Potential("groups", follows.sum())
+        scattered = pt.sqrt(sd**2 + flat * (1 - flat) / (1 + h["irregular_concentration"]))
+        logs = [follows, *(_log_likelihood(flat, width, rate, seen, heavy) for width in (sd, scattered))]
+        _judge_classes(h, pt.stack(logs), several)
         if shape.rest:
             _rest(h, shape, chance)
     return model
@@ -166,44 +220,58 @@ def _path(h: dict[str, Any], shape: Shape, decades: Any) -> Any:
     shared = pm.Normal("shared_z", 0, 1, shape=shape.rungs - 1) * shared_scale * pt.sqrt(gaps)
     growth = pt.diff(curved(decades, curvature)) + shared
     real = pt.gt(gaps, 0)  # steps between padded rungs are free of the data
-    steps = pm.Normal(
-        "steps",
-        slope[:, None] * growth,
-        pt.switch(real, own_scale * pt.sqrt(pt.maximum(gaps, 1e-12)), 1.0),
-        shape=(shape.benchmarks, shape.rungs - 1),
-    )
+    guess = pm.Data("steps_guess", np.zeros((shape.benchmarks, shape.rungs - 1)))
+    spread_of_steps = pt.switch(real, own_scale * pt.sqrt(pt.maximum(gaps, 1e-12)), 1.0)
+    steps = _near("steps", guess, slope[:, None] * growth, spread_of_steps, (shape.benchmarks, shape.rungs - 1))
     return pm.Deterministic("path", anchored(steps * real))
+
+
+def _near(name: str, guess: Any, mean: Any, sd: Any, shape: int | tuple[int, int]) -> Any:
+    """A Normal(mean, sd) sampled as its difference from a guess made from the data.
+
+    The prior stays what it is; the sampler starts near the data, and in the unit of what the data leave open.
+    """
+    difference = pm.Flat(f"{name}_difference", shape=shape)
+    value = pm.Deterministic(name, guess + GUESS_SCALE * difference)
+    pm.Potential(f"{name}_prior", pm.logp(pm.Normal.dist(mean, sd), value).sum())
+    return value
 
 
 def _limits(h: dict[str, Any], shape: Shape, chance: Any) -> tuple[Any, Any]:
     open_floor = pm.Beta("open_floor", 1, h["floor"], shape=shape.benchmarks)
     multiplier = pm.Beta("chance_multiplier", h["below_chance"], 1.2, shape=shape.benchmarks)
-    missed = pm.Exponential("ceiling_loss", 1 / h["ceiling"], shape=shape.benchmarks)
     floor = pm.Deterministic("floor", pt.switch(chance > 0, chance * multiplier, open_floor))
-    return floor, pm.Deterministic("top", floor + (1 - floor) * pt.exp(-missed))
+    return floor, pm.Deterministic("top", floor + (1 - floor) * (1 - h["ceiling"]))
 
 
 def _pass_rate(eta: Any, floor: Any, top: Any) -> Any:
     return pt.clip(floor + (top - floor) * pt.exp(-pt.exp(-eta)), 1e-7, 1 - 1e-7)
 
 
-def _log_likelihood(rate: Any, concentration: Any, n_trials: Any, n_correct: Any) -> Any:
-    counts = pm.BetaBinomial.dist(alpha=rate * concentration, beta=(1 - rate) * concentration, n=n_trials)
-    return pm.logp(counts, n_correct).sum(axis=-1)
+def _log_likelihood(mean: Any, sd: Any, rate: Any, seen: Any, heavy: Any = 0.0) -> Any:
+    """Log density of the rates seen, summed over rungs.
+
+    Student-t where `heavy` is 1 (its tails keep odd clusters off the path), Normal where it is 0.
+    """
+    squared = ((rate - mean) / sd) ** 2
+    student = 0.5 * (TAIL_DEGREES + 1) * pt.log1p(squared / TAIL_DEGREES)
+    return (seen * (-pt.switch(pt.gt(heavy, 0), student, 0.5 * squared) - pt.log(sd))).sum(axis=-1)
 
 
-def _classes(h: dict[str, Any], n_trials: Any, n_correct: Any, rates: Any, noise: Any) -> None:
-    """Sum the classes of every group out; `rates` is ``(class, group, rung)``."""
-    weights = pm.Dirichlet("class_weight", pt.stack([h["class_law"], h["class_flat"], h["class_irregular"]]), shape=3)
-    concentration = pt.stack([noise, noise, h["irregular_concentration"]])[:, None, None]
-    logs = _log_likelihood(rates, concentration, n_trials[None], n_correct[None]) + pt.log(weights)[:, None]
+def _judge_classes(h: dict[str, Any], logs: Any, several: Any) -> None:
+    """Probability of each class of every group, given the law; `logs` is ``(class, group)``.
+
+    The only group of a benchmark follows the law: its path is free enough to be flat or irregular.
+    """
+    weights = pt.log(pt.stack([h["class_law"], h["class_flat"], h["class_irregular"]]))
+    only_law = np.array([0.0, -1e6, -1e6])
+    logs = logs + pt.switch(several[None, :] > 0, weights[:, None], only_law[:, None])
     pm.Deterministic("class_probability", pt.special.softmax(logs, axis=0).T)
-    pm.Potential("groups", pt.logsumexp(logs, axis=0).sum())
 
 
 def _rest(h: dict[str, Any], shape: Shape, chance: Any) -> None:
     zeros = np.zeros((shape.benchmarks, shape.rungs))
-    n_trials, n_correct = pm.Data("rest_trials", zeros), pm.Data("rest_correct", zeros)
+    rate, sd, seen = (pm.Data(f"rest_{name}", zeros + (name == "sd")) for name in ("rate", "sd", "seen"))
     basis = pm.Data("basis", mapping.bernstein_basis(zeros))
     common = pm.Dirichlet("map_shape", np.full(mapping.DEGREE, 4.0))
     increments = pm.Dirichlet(
@@ -211,7 +279,5 @@ def _rest(h: dict[str, Any], shape: Shape, chance: Any) -> None:
         h["map_strength"] * mapping.DEGREE * common,
         shape=(shape.benchmarks, mapping.DEGREE),
     )
-    noise = pm.LogNormal("map_concentration", h["map_concentration"], h["map_concentration_sd"])
-    value = mapping.monotone(basis, increments[:, None, :])
-    rate = pt.clip(chance[:, None] + (1 - chance[:, None]) * value, 1e-6, 1 - 1e-6)
-    pm.Potential("rest", _log_likelihood(rate, noise, n_trials, n_correct).sum())
+    mean = chance[:, None] + (1 - chance[:, None]) * mapping.monotone(basis, increments[:, None, :])
+    pm.Potential("rest", _log_likelihood(mean, sd, rate, seen).sum())

@@ -49,7 +49,7 @@ class GroupingSettings:
     min_questions: int = 100
     min_size: int = 10
     quantile: float = 0.1
-    max_clusters: int = 12
+    max_clusters: int = 6
     rest: Rest = "map"
 
 

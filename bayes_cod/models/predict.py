@@ -27,14 +27,14 @@ class Draws:
         ``(sample, group)``.
     slope, floor, top
         ``(sample, benchmark)``.
-    curvature, shared_walk, own_walk, concentration
+    curvature, shared_walk, own_walk
         ``(sample,)``.
     path
         Growth of the benchmarks on eta ``(sample, benchmark, rung)``, 0 at the last rung.
     class_probability
         ``(sample, group, class)``.
-    map_increments, map_concentration
-        ``(sample, benchmark, increment)`` and ``(sample,)``; None without a rest.
+    map_increments
+        ``(sample, benchmark, increment)``; None without a rest.
     """
 
     level: FloatArray
@@ -45,11 +45,9 @@ class Draws:
     curvature: FloatArray
     shared_walk: FloatArray
     own_walk: FloatArray
-    concentration: FloatArray
     path: FloatArray
     class_probability: FloatArray
     map_increments: FloatArray | None
-    map_concentration: FloatArray | None
 
     @classmethod
     def of(cls, posterior: xr.Dataset, evidence: Evidence) -> Draws:
@@ -71,11 +69,9 @@ class Draws:
             curvature=flat("curvature"),
             shared_walk=flat("shared_walk"),
             own_walk=flat("own_walk"),
-            concentration=flat("concentration"),
             path=flat("path")[:, :n_benchmark, -n_rung:],
             class_probability=flat("class_probability")[:, :n_group],
             map_increments=flat("map_increments")[:, :n_benchmark] if has_map else None,
-            map_concentration=flat("map_concentration") if has_map else None,
         )
 
     def __len__(self) -> int:
@@ -142,14 +138,17 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
     group_rates = np.zeros((len(draws), len(decades), len(owner)))
     trials = np.maximum(np.rint(evidence.n_questions * evidence.n_trials), 1).astype(np.int64)
     weights = np.array([group.weight for group in evidence.groups])
+    several = np.bincount(owner, minlength=n_benchmark)[owner] > 1
+    regular = np.where(several, priors.cluster_concentration, priors.whole_concentration)
+    kappa = np.where(classes == IRREGULAR, priors.irregular_concentration, regular)
     for point in range(len(decades)):
         rates = _rates(draws, owner, classes, trend[..., point])
         group_rates[:, point] = rates
         latent[:, point] = _full(rates, owner, weights, rest_size, chance, draws.map_increments, None, rng)
         lucky = _rates(draws, owner, classes, trend[..., point] + luck[:, point])
-        noisy = _transient(lucky, classes, draws.concentration, priors.irregular_concentration, rng)
+        noisy = _transient(lucky, kappa, rng)
         full = _full(
-            noisy, owner, weights, rest_size, chance, draws.map_increments, draws.map_concentration, rng
+            noisy, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng
         )
         observed[:, point] = rng.binomial(trials, np.clip(full, 0, 1)) / trials
     return Scores(observed, latent, group_rates)
@@ -176,15 +175,8 @@ def _rates(draws: Draws, owner: NDArray[np.int32], classes: NDArray[np.int64], g
     return np.asarray(floor + (top - floor) * np.exp(-np.exp(-np.clip(eta, -30, 30))))
 
 
-def _transient(
-    rates: FloatArray,
-    classes: NDArray[np.int64],
-    concentration: FloatArray,
-    irregular: float,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Noise of one evaluation around the groups' pass rates."""
-    kappa = np.where(classes == IRREGULAR, irregular, concentration[:, None])
+def _transient(rates: FloatArray, kappa: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Noise of one evaluation around the groups' pass rates, with concentrations ``(sample, group)``."""
     mean = np.clip(rates, 1e-6, 1 - 1e-6)
     return np.asarray(rng.beta(mean * kappa, (1 - mean) * kappa))
 
@@ -196,7 +188,7 @@ def _full(
     rest_size: FloatArray,
     chance: FloatArray,
     increments: FloatArray | None,
-    concentration: FloatArray | None,
+    concentration: float | None,
     rng: np.random.Generator,
 ) -> FloatArray:
     """Benchmark scores from the groups' pass rates and the map ``(sample, benchmark)``."""
@@ -210,5 +202,5 @@ def _full(
     value = mapping.monotone(mapping.bernstein_basis(mapping.above_chance(subset, chance)), increments)
     rest = np.clip(chance + (1 - chance) * value, 1e-6, 1 - 1e-6)
     if concentration is not None:
-        rest = rng.beta(rest * concentration[:, None], (1 - rest) * concentration[:, None])
+        rest = rng.beta(rest * concentration, (1 - rest) * concentration)
     return np.asarray(inside + rest_size * rest)

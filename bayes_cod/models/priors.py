@@ -25,9 +25,9 @@ class Priors:
     slope_spread, slope_spread_sd
         Spread of benchmarks' slopes around the ladder's, LogNormal (log mean, log sd). Benchmarks differ by a
         factor of two; away from zero, so that the sampler meets no funnel.
-    group_spread, group_spread_sd
-        Relative spread of cluster slopes within a benchmark, LogNormal. Clusters of one benchmark share most of
-        their slope: what they know alone is little.
+    group_spread
+        Relative spread of cluster slopes within a benchmark, fixed: a cluster's own slope is hardly known from a few
+        rungs, and when the spread is learnt, odd clusters pull it up until the pooling is gone.
     curvature_mean, curvature_sd
         c in theta = x - c x**2, Normal. Growth slows by a third over a decade on families with a long record
         (data stop growing with size, the easy gains are gone), with room for none and for twice that.
@@ -43,25 +43,27 @@ class Priors:
     below_chance
         Multiplier of the chance level, Beta(below_chance, 1.2): weak models lose answers to the format.
     ceiling
-        Share of questions never answered (label noise), Exponential with this mean.
-    concentration, concentration_sd
-        Noise that does not last, beta-binomial concentration, LogNormal (log mean, log sd).
+        Share of questions that stay unanswered (label noise), fixed.
+    cluster_concentration
+        Noise of a cluster at a rung that does not last (what the law and the path leave over), as a beta-binomial
+        concentration: 6 points at mid-range. Fixed, since learning it lets misfit and classes trade places.
+    whole_concentration
+        The same for a benchmark that is one group: its path takes up all but a point.
     irregular_concentration
-        Concentration of a cluster that follows no law; rungs scatter over most of the scale.
+        The same for a cluster that follows no law; rungs scatter over most of the scale.
     class_law, class_flat, class_irregular
-        Dirichlet weights of the three classes of clusters: most follow the law.
+        Probabilities of the three classes of clusters: most follow the law.
     map_strength
-        Dirichlet weight of each increment of the map around the identity.
-    map_concentration, map_concentration_sd
-        Beta-binomial concentration of the rest around the map, LogNormal.
+        Dirichlet weight of each increment of the map around the common shape.
+    map_concentration
+        Noise of the rest around the map, as a beta-binomial concentration.
     """
 
     slope_mean: float = 0.5
     slope_sd: float = 0.35
     slope_spread: float = float(np.log(0.3))
     slope_spread_sd: float = 0.5
-    group_spread: float = float(np.log(0.15))
-    group_spread_sd: float = 0.5
+    group_spread: float = 0.15
     curvature_mean: float = 0.2
     curvature_sd: float = 0.15
     shared_walk: float = float(np.log(0.10))
@@ -69,19 +71,18 @@ class Priors:
     own_walk: float = float(np.log(0.2))
     own_walk_sd: float = 0.5
     level_mean: float = 0.0
-    level_sd: float = 2.5
-    floor: float = 30.0
+    level_sd: float = 2.0
+    floor: float = 60.0
     below_chance: float = 5.0
-    ceiling: float = 0.03
-    concentration: float = 8.0
-    concentration_sd: float = 1.0
+    ceiling: float = 0.01
+    cluster_concentration: float = 60.0
+    whole_concentration: float = 3000.0
     irregular_concentration: float = 3.0
-    class_law: float = 8.0
-    class_flat: float = 1.0
-    class_irregular: float = 1.0
+    class_law: float = 0.8
+    class_flat: float = 0.1
+    class_irregular: float = 0.1
     map_strength: float = 2.0
-    map_concentration: float = 5.0
-    map_concentration_sd: float = 1.0
+    map_concentration: float = 60.0
 
     @staticmethod
     def names() -> list[str]:

@@ -95,16 +95,12 @@ def benchmarks_table(models: pd.DataFrame, benchmarks: pd.DataFrame, scores: pd.
 
 
 def spread_rows() -> str:
-    """Spread between seeds of each rung."""
+    """Spread between seeds of each width that has several."""
     header = ("width", "FLOPs", "seeds", "loss: sd", "loss: range", "score: sd", "score: range")
+    columns = ("loss_sd", "loss_range", "score_sd", "score_range")
     rows = [
-        (
-            str(row["width"]),
-            f"{row['flops']:.3g}",
-            str(row["seeds"]),
-            *(f"{value:.3f}" for value in (row["loss_sd"], row["loss_range"], row["score_sd"], row["score_range"])),
-        )
-        for row in shipped_spread().to_dict("records")
+        (str(row["width"]), f"{row['flops']:.3g}", str(row["seeds"]), *(f"{row[column]:.3f}" for column in columns))
+        for row in shipped_spread().dropna().to_dict("records")
     ]
     return markdown(header, rows)
 

@@ -87,7 +87,8 @@ def spread_table(main: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         By width: compute, number of seeds, and for each measure the standard
-        deviation and the range of effective compute, in decades.
+        deviation and the range of effective compute, in decades, where there
+        are several seeds.
     """
     rungs = main.groupby("width")
     log_flops = np.log10(rungs.flops.mean().to_numpy())
@@ -98,7 +99,7 @@ def spread_table(main: pd.DataFrame) -> pd.DataFrame:
             main["width"]
         )
         table[f"{measure}_sd"] = effective.std()
-        table[f"{measure}_range"] = effective.max() - effective.min()
+        table[f"{measure}_range"] = (effective.max() - effective.min()).where(effective.size() > 1)
     return table.reset_index()
 
 

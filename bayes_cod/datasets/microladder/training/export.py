@@ -63,12 +63,13 @@ class Result:
 
 
 def load_results(folder: Path) -> list[Result]:
-    """Finished runs in the order of the plan, then the others by name."""
-    order = {run.name: place for place, run in enumerate(all_runs())}
+    """Finished runs in the order of the plan, then the others by name; the plan says what a planned run is for."""
+    planned = {run.name: run for run in all_runs()}
+    order = {name: place for place, name in enumerate(planned)}
     results = []
     for path in folder.glob(f"*/{RECORD_FILE}"):
         record = json.loads(path.read_text())
-        run = Run(**record["run"] | {"weights": tuple(record["run"]["weights"])})
+        run = planned.get(path.parent.name) or Run(**record["run"] | {"weights": tuple(record["run"]["weights"])})
         with np.load(path.parent / ANSWERS_FILE) as archive:
             results.append(Result(run, record, dict(archive)))
     return sorted(results, key=lambda r: (order.get(r.run.name, len(order)), r.run.name))

@@ -14,7 +14,8 @@ WARMUP = 0.05
 FINAL_RATE = 0.1
 
 RUNGS = (12, 16, 20, 24, 32, 40, 48, 60)
-TARGET = 88
+TARGETS = (72, 88)
+SEEDS_UP_TO = {0: 88, 1: 88, 2: 60}  # largest width trained with each seed
 CONSTANT_WIDTHS = (16, 24, 32, 40)
 GRID_WIDTHS = (12, 16, 24, 32)
 GRID_TOKENS_PER_PARAMETER = (50, 800)
@@ -118,8 +119,8 @@ class Run:
 
     @property
     def rung(self) -> int:
-        """Place of the width among the main widths, the target last; -1 if new."""
-        widths = (*RUNGS, TARGET)
+        """Place of the width among the main widths, the targets last; -1 if new."""
+        widths = (*RUNGS, *TARGETS)
         return widths.index(self.width) if self.width in widths else -1
 
 
@@ -197,13 +198,13 @@ def make_run(
 
 
 def main_runs() -> list[Run]:
-    """Main part: the target of seed 0 first, then seed by seed from small to large."""
-    runs = [make_run(TARGET, split="target")]
-    for seed in (0, 1, 2):
-        runs += [make_run(width, seed=seed) for width in RUNGS]
-        if seed == 1:
-            runs.append(make_run(TARGET, split="target", seed=seed))
-    return runs
+    """Main part, seed by seed from small to large."""
+    return [
+        make_run(width, seed=seed, split="target" if width in TARGETS else "ladder")
+        for seed, largest in SEEDS_UP_TO.items()
+        for width in (*RUNGS, *TARGETS)
+        if width <= largest
+    ]
 
 
 def mixture_runs() -> list[Run]:

@@ -1,0 +1,61 @@
+"""Bundled data: the micro ladder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from importlib.resources import as_file, files
+from typing import Literal
+
+import pandas as pd
+
+from bayes_cod.errors import InputError
+from bayes_cod.ladder import Ladder
+from bayes_cod.readers.tables import read_tables
+
+Part = Literal["main", "checkpoints", "grid", "mixtures", "constant_lr", "all"]
+PARTS: tuple[Part, ...] = ("main", "checkpoints", "grid", "mixtures", "constant_lr", "all")
+
+__all__ = ["PARTS", "Part", "microladder"]
+
+# The folder of the data and the function that reads it share a name. Importing the folder first binds the name to it;
+# the function then takes the name over for good.
+_FOLDER = import_module("bayes_cod.datasets.microladder")
+
+
+def microladder(part: Part = "main") -> Ladder:
+    """Read the micro ladder: character models that this project trained itself.
+
+    Parameters
+    ----------
+    part
+        "main": final results of the rungs and targets, question by question, a family a seed (`micro-s0`, ...);
+        "checkpoints": the same runs along training (losses and scores); "grid": other ratios of tokens to parameters;
+        "mixtures": other mixtures of the training text; "constant_lr": runs without decay; "all": everything.
+
+    Returns
+    -------
+    Ladder
+
+    Raises
+    ------
+    InputError
+        For another part.
+    """
+    if part not in PARTS:
+        raise InputError(f"the micro ladder has no part '{part}'; expected one of: {', '.join(PARTS)}")
+    with as_file(files(_FOLDER) / "data") as folder:
+        whole = read_tables(folder)
+    if part == "all":
+        return whole
+    of_part = "main" if part == "checkpoints" else part
+    chosen = whole.select(models=[str(name) for name in whole.models.loc[whole.models["part"] == of_part, "model"]])
+    return _final_only(chosen) if part == "main" else chosen
+
+
+def _final_only(ladder: Ladder) -> Ladder:
+    """Without the results along training."""
+    def final(frame: pd.DataFrame | None) -> pd.DataFrame | None:
+        return None if frame is None else frame[frame["is_final"]].reset_index(drop=True)
+
+    return replace(ladder, scores=final(ladder.scores), losses=final(ladder.losses))
