@@ -36,11 +36,11 @@ class SamplerSettings:
         Target acceptance; `retry_accept` for the one retry after a failed gate, with twice the draws.
     """
 
-    draws: int = 500
+    draws: int = 600
     tune: int = 700
     chains: int = 4
     cores: int | None = None
-    target_accept: float = 0.92
+    target_accept: float = 0.96
     retry_accept: float = 0.99
 
 
@@ -107,7 +107,7 @@ def sample(
     longer = 2 if retry else 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return nutpie.sample(
+        tree: xr.DataTree = nutpie.sample(
             compiled.with_data(**data),
             draws=settings.draws * longer,
             tune=settings.tune * longer,
@@ -118,6 +118,7 @@ def sample(
             save_warmup=False,
             progress_bar=False,
         )
+    return tree
 
 
 def gate(reported: Mapping[str, NDArray[np.float64]], tree: xr.DataTree) -> Gate:

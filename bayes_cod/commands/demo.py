@@ -1,4 +1,4 @@
-"""`bayes-cod demo`: the bundled micro ladder's target, forecast and set beside the truth."""
+"""`bayes-cod demo`: the bundled micro ladder's targets, forecast and set beside the truth."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
 ) -> None:
-    """Forecast the largest model of the bundled micro ladder and set the truth beside the intervals.
+    """Forecast the targets of the bundled micro ladder and set the truth beside the intervals.
 
     The micro ladder is a measured ladder of character-level language models, small enough to have been trained
-    up to its target, so the forecast can be held against what the target really scored.
+    up to its targets, so the forecasts can be held against what they really scored.
 
     For example:
 
@@ -33,10 +33,12 @@ def demo(
     check_seed(seed)
     with stage("reading the micro ladder"):
         ladder = open_ladder(BUNDLED)
-        largest = ladder.rungs(FAMILY).iloc[-1]
-        plan = plan_forecast(ladder, family=FAMILY, targets=[str(largest["model"])])
+        rungs = ladder.rungs(FAMILY)
+        targets = [str(name) for name in rungs.loc[rungs["split"] == "target", "model"]]
+        plan = plan_forecast(ladder, family=FAMILY, targets=targets)
     screen().print(
-        f"The target {largest['model']} is hidden; its scores are forecast from {len(plan.rungs)} smaller models.",
+        f"The targets {' and '.join(targets)} are hidden; "
+        f"their scores are forecast from {len(plan.rungs)} smaller models.",
         markup=False,
     )
     carry_out(plan, DEFAULT_METHOD, seed, {}, {"pool": "none"}, out)

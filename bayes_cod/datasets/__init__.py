@@ -55,6 +55,7 @@ def microladder(part: Part = "main") -> Ladder:
 
 def _final_only(ladder: Ladder) -> Ladder:
     """Without the results along training."""
+
     def final(frame: pd.DataFrame | None) -> pd.DataFrame | None:
         return None if frame is None else frame[frame["is_final"]].reset_index(drop=True)
 

@@ -25,7 +25,6 @@ FAR_DECADES = 2.0
 NEAR_CHANCE = 0.02
 PLOT_SAMPLES = 500
 
-_HYPERPARAMETERS = ("slope_mean", "slope_spread", "curvature", "shared_walk", "own_walk")
 _GATE_AHEAD = (0.0, 0.5, 1.0)
 _models = CompiledModels()
 
@@ -108,12 +107,11 @@ class BayesianCOD:
         chains = tree["posterior"].sizes["chain"]
         latent = predict(evidence, draws, decades, self.priors, self.seed).latent
         by_chain = latent.reshape(chains, -1, *latent.shape[1:])
-        reported = {
+        reported: dict[str, NDArray[np.float64]] = {
             f"latent score, {benchmark}, {label}": by_chain[:, :, p, b]
             for p, label in enumerate(labels)
             for b, benchmark in enumerate(evidence.benchmarks)
         }
-        reported |= {name: np.asarray(tree["posterior"][name].values, dtype=float) for name in _HYPERPARAMETERS}
         return sampling.gate(reported, tree)
 
     def _fitted(self) -> tuple[Evidence, Draws, xr.DataTree]:

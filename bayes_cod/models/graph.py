@@ -173,8 +173,9 @@ def build(shape: Shape) -> pm.Model:
         y[k, r]   = g[b] + (top[b] - g[b]) exp(-exp(-eta[k, r]))
 
     which is the paper's law y = g + (1 - g) exp(-a C**-b - c) on a random walk in log compute: level is -log(a) in
-    the unit of the last rung's compute, ratio times slope is b log(10). Clusters' rates scatter around y as a Student-t. Whether a
-    cluster follows the law, is flat or irregular is judged given every draw, and carried into the forecast.
+    the unit of the last rung's compute, ratio times slope is b log(10). Clusters' rates scatter around y as a
+    Student-t. Whether a cluster follows the law, is flat or irregular is judged given every draw of these, and
+    carried into the forecast.
     """
     names = Priors.names()
     zeros = np.zeros((shape.groups, shape.rungs))
@@ -190,7 +191,9 @@ def build(shape: Shape) -> pm.Model:
         path = _path(h, shape, decades)
         relative = pm.Normal("group_z", 0, 1, shape=shape.groups)
         ratio = pm.Deterministic("ratio", pt.exp(several * h["group_spread"] * relative))
-        level = _near("level", pm.Data("level_guess", np.zeros(shape.groups)), h["level_mean"], h["level_sd"], shape.groups)
+        level = _near(
+            "level", pm.Data("level_guess", np.zeros(shape.groups)), h["level_mean"], h["level_sd"], shape.groups
+        )
         floor, top = _limits(h, shape, chance)
 
         below, above = floor[owner][:, None], top[owner][:, None]

@@ -147,9 +147,7 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
         latent[:, point] = _full(rates, owner, weights, rest_size, chance, draws.map_increments, None, rng)
         lucky = _rates(draws, owner, classes, trend[..., point] + luck[:, point])
         noisy = _transient(lucky, kappa, rng)
-        full = _full(
-            noisy, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng
-        )
+        full = _full(noisy, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng)
         observed[:, point] = rng.binomial(trials, np.clip(full, 0, 1)) / trials
     return Scores(observed, latent, group_rates)
 

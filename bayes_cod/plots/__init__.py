@@ -3,5 +3,6 @@
 from bayes_cod.plots.clusters import plot_classes, plot_clusters
 from bayes_cod.plots.curves import plot_curves
 from bayes_cod.plots.forecast import plot_forecast
+from bayes_cod.plots.prior import plot_prior_curves
 
-__all__ = ["plot_classes", "plot_clusters", "plot_curves", "plot_forecast"]
+__all__ = ["plot_classes", "plot_clusters", "plot_curves", "plot_forecast", "plot_prior_curves"]

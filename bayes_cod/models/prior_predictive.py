@@ -1,0 +1,66 @@
+"""Curves that the priors of Bayesian COD expect of a benchmark before any result is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod.models.effective_compute import curved, curved_ahead
+from bayes_cod.models.priors import Priors
+
+type FloatArray = NDArray[np.float64]
+
+LOWEST, HIGHEST, POINTS = -3.0, 1.0, 81
+
+
+def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> xr.DataArray:
+    """Draw curves of one benchmark that is one group, each from a ladder of its own.
+
+    Luck is in them as one continuous walk; the noise of an evaluation is not.
+
+    Parameters
+    ----------
+    priors
+        See `Priors`.
+    seed
+        The same seed gives the same curves.
+    n
+        Number of curves.
+    chance
+        Score of a random guesser; 0 for open questions.
+
+    Returns
+    -------
+    xarray.DataArray
+        Pass rate over ``(sample, decades)``, fractions; decades of compute from the last rung, -3 to 1.
+    """
+    rng = np.random.default_rng(seed)
+    decades = np.linspace(LOWEST, HIGHEST, POINTS)
+    spread = np.exp(rng.normal(priors.slope_spread, priors.slope_spread_sd, n))
+    slope = rng.normal(priors.slope_mean, priors.slope_sd, n) + spread * rng.standard_normal(n)
+    curvature = rng.normal(priors.curvature_mean, priors.curvature_sd, n)[:, None]
+    shared = _walks(decades, np.exp(rng.normal(priors.shared_walk, priors.shared_walk_sd, n)), rng)
+    own = _walks(decades, np.exp(rng.normal(priors.own_walk, priors.own_walk_sd, n)), rng)
+    level = rng.normal(priors.level_mean, priors.level_sd, n)
+    floor = rng.beta(1, priors.floor, n) if chance == 0 else chance * rng.beta(priors.below_chance, 1.2, n)
+    top = floor + (1 - floor) * (1 - priors.ceiling)
+    behind = curved(np.minimum(decades, 0.0)[None, :], curvature)
+    theta = behind + curved_ahead(np.maximum(decades, 0.0)[None, :], curvature)
+    eta = level[:, None] + slope[:, None] * (theta + shared) + own
+    rate = floor[:, None] + (top - floor)[:, None] * np.exp(-np.exp(-np.clip(eta, -30, 30)))
+    return xr.DataArray(rate, dims=("sample", "decades"), coords={"decades": decades}, name="pass_rate")
+
+
+def share_falling(curves: xr.DataArray, by: float = 0.1) -> float:
+    """Share of curves that end more than `by` (a fraction) below where they start."""
+    change = curves.isel(decades=-1) - curves.isel(decades=0)
+    return float((change < -by).mean())
+
+
+def _walks(decades: FloatArray, scale: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Walks along the grid that are 0 at the last rung ``(sample, point)``; scale per root decade."""
+    steps = rng.standard_normal((len(scale), len(decades) - 1)) * np.sqrt(np.diff(decades)) * scale[:, None]
+    walk = np.concatenate([np.zeros((len(scale), 1)), np.cumsum(steps, axis=1)], axis=1)
+    anchor = int(np.argmin(np.abs(decades)))
+    return np.asarray(walk - walk[:, [anchor]])

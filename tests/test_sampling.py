@@ -1,0 +1,93 @@
+"""The gate: what is reported has converged, or is not reported."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes_cod.sampling import CompiledModels, gate
+
+CHAINS, DRAWS = 4, 500
+
+
+def tree(divergences: int = 0, energy: np.ndarray | None = None) -> xr.DataTree:
+    rng = np.random.default_rng(7)
+    diverging = np.zeros((CHAINS, DRAWS), dtype=bool)
+    diverging.ravel()[:divergences] = True
+    dims = ("chain", "draw")
+    values = rng.normal(size=(CHAINS, DRAWS)) if energy is None else energy
+    return xr.DataTree.from_dict(
+        {"/sample_stats": xr.Dataset({"diverging": (dims, diverging), "energy": (dims, values)})}
+    )
+
+
+def good(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(CHAINS, DRAWS))
+
+
+def test_independent_draws_pass() -> None:
+    judged = gate({"score": good()}, tree())
+    assert judged.passed
+    assert list(judged.table.columns) == ["quantity", "r_hat", "ess_bulk", "ess_tail", "value", "limit", "passed"]
+    assert judged.table["quantity"].tolist() == ["score", "divergences", "E-BFMI"]
+    assert judged.table["r_hat"].iloc[0] < 1.01
+
+
+def test_a_constant_passes() -> None:
+    judged = gate({"certain": np.ones((CHAINS, DRAWS))}, tree())
+    assert judged.passed
+    assert judged.table.loc[0, ["r_hat", "ess_bulk"]].tolist() == [1.0, CHAINS * DRAWS]
+
+
+def test_a_drifting_chain_fails() -> None:
+    drifting = good()
+    drifting[2] += np.linspace(0, 3, DRAWS)
+    judged = gate({"score": good(), "drifting": drifting}, tree())
+    assert not judged.passed
+    assert judged.table.set_index("quantity")["passed"].to_dict() == {
+        "score": True,
+        "drifting": False,
+        "divergences": True,
+        "E-BFMI": True,
+    }
+
+
+def test_chains_apart_fail() -> None:
+    assert not gate({"score": good() + np.arange(CHAINS)[:, None]}, tree()).passed
+
+
+def test_a_slow_walk_fails() -> None:
+    rng = np.random.default_rng(1)
+    slow = np.zeros((CHAINS, DRAWS))
+    for draw in range(1, DRAWS):
+        slow[:, draw] = 0.97 * slow[:, draw - 1] + rng.normal(size=CHAINS)
+    row = gate({"slow": slow}, tree()).table.iloc[0]
+    assert not row["passed"] and row["ess_bulk"] < 100 * CHAINS
+
+
+@pytest.mark.parametrize("divergences", [1, 20])
+def test_divergences_fail(divergences: int) -> None:
+    judged = gate({"score": good()}, tree(divergences))
+    assert not judged.passed
+    row = judged.table.set_index("quantity").loc["divergences"]
+    assert row["value"] == divergences and not row["passed"]
+
+
+def test_an_energy_that_hardly_moves_fails() -> None:
+    walk = np.cumsum(np.random.default_rng(3).normal(size=(CHAINS, DRAWS)), axis=1)
+    judged = gate({"score": good()}, tree(energy=walk))
+    assert not judged.passed
+    assert judged.table.set_index("quantity").loc["E-BFMI", "value"] < 0.3
+
+
+def test_models_are_built_once_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    monkeypatch.setattr("bayes_cod.sampling.nutpie.compile_pymc_model", lambda model: f"compiled {model}")
+
+    def build(name: str) -> str:
+        built.append(name)
+        return name
+
+    models = CompiledModels()
+    found = [models.get(key, lambda key=key: build(key)) for key in ("a", "b", "a")]
+    assert found == ["compiled a", "compiled b", "compiled a"]
+    assert built == ["a", "b"]
