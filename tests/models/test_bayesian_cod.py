@@ -142,7 +142,8 @@ def test_a_fitted_model_explains_itself(fitted: BayesianCOD) -> None:
     diagnostics = fitted.diagnostics
     assert {"quantity", "r_hat", "ess_bulk", "ess_tail", "passed"} <= set(diagnostics.columns)
     quantities = set(diagnostics["quantity"])
-    assert {"divergences", "E-BFMI", "slope_mean", "curvature"} <= quantities
+    scores = {f"latent score, {name}, target {target.name}" for name in LEVELS for target in TARGETS}
+    assert {"divergences", "E-BFMI", *scores} <= quantities
     assert {f"latent score, {name}, target {target.name}" for name in LEVELS for target in TARGETS} <= quantities
     assert fitted.gate_passed == bool(diagnostics["passed"].all())
     assert {"chain", "draw"} <= set(fitted.posterior["posterior"].dims)
