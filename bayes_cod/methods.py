@@ -88,7 +88,7 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
     """
     _check(name)
     if name in BAYESIAN:
-        from bayes_cod.models.cod import BayesianCOD
+        from bayes_cod.models.cod.forecaster import BayesianCOD
 
         return BayesianCOD(seed=seed, **settings)
     if settings:

@@ -18,7 +18,7 @@ def plot_prior_curves(curves: xr.DataArray, *, lines: int = LINES) -> Figure:
     Parameters
     ----------
     curves
-        From `bayes_cod.models.prior_predictive.prior_curves`: ``(sample, decades)``, fractions.
+        From `bayes_cod.models.cod.prior_predictive.prior_curves`: ``(sample, decades)``, fractions.
     lines
         Number of curves drawn one by one.
 

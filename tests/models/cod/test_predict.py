@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from bayes_ladders import eta_law
 
-from bayes_cod.models.grouping import Evidence, Group
-from bayes_cod.models.mapping import DEGREE
-from bayes_cod.models.predict import Draws, predict
-from bayes_cod.models.priors import Priors
+from bayes_cod.models.cod.grouping import Evidence, Group
+from bayes_cod.models.cod.mapping import DEGREE
+from bayes_cod.models.cod.predict import Draws, predict
+from bayes_cod.models.cod.priors import Priors
 
 SAMPLES = 3000
 RUNGS = np.array([-1.0, -0.5, 0.0])

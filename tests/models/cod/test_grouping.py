@@ -6,8 +6,8 @@ from bayes_ladders import count_ladder, eta_law, law_rates
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
-from bayes_cod.models import grouping
-from bayes_cod.models.grouping import REST, Evidence, GroupingSettings, gather
+from bayes_cod.models.cod import grouping
+from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
 
 DECADES = np.array([-1.5, -1.0, -0.5, 0.0])
 SETTINGS = GroupingSettings(min_questions=60)

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_cod.models.effective_compute import curved, curved_ahead
-from bayes_cod.models.priors import Priors
+from bayes_cod.models.cod.effective_compute import curved, curved_ahead
+from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bayes_cod.models.prior_predictive import prior_curves, share_falling
-from bayes_cod.models.priors import Priors
+from bayes_cod.models.cod.prior_predictive import prior_curves, share_falling
+from bayes_cod.models.cod.priors import Priors
 from bayes_cod.plots.prior import plot_prior_curves
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayes_cod.models.mapping import DEGREE, above_chance, bernstein_basis, monotone
+from bayes_cod.models.cod.mapping import DEGREE, above_chance, bernstein_basis, monotone
 
 
 def test_basis_sums_to_one() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 import pytest
 
-from bayes_cod.models.effective_compute import anchored, curved, curved_ahead, target_luck
+from bayes_cod.models.cod.effective_compute import anchored, curved, curved_ahead, target_luck
 
 
 def test_walk_is_zero_at_the_last_rung() -> None:

@@ -14,10 +14,10 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from bayes_cod.models import mapping
-from bayes_cod.models.effective_compute import anchored, curved
-from bayes_cod.models.grouping import Evidence, Group
-from bayes_cod.models.priors import Priors
+from bayes_cod.models.cod import mapping
+from bayes_cod.models.cod.effective_compute import anchored, curved
+from bayes_cod.models.cod.grouping import Evidence, Group
+from bayes_cod.models.cod.priors import Priors
 
 GUESS_SCALE = 0.1
 TAIL_DEGREES = 4.0

@@ -15,10 +15,10 @@ from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models import graph
-from bayes_cod.models.grouping import REST, Evidence, GroupingSettings, gather
-from bayes_cod.models.predict import Draws, Scores, predict
-from bayes_cod.models.priors import Priors
+from bayes_cod.models.cod import graph
+from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
+from bayes_cod.models.cod.predict import Draws, Scores, predict
+from bayes_cod.models.cod.priors import Priors
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 FAR_DECADES = 2.0

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_cod.models import mapping
-from bayes_cod.models.effective_compute import curved, curved_ahead, target_luck
-from bayes_cod.models.graph import IRREGULAR, LAW
-from bayes_cod.models.grouping import Evidence
-from bayes_cod.models.priors import Priors
+from bayes_cod.models.cod import mapping
+from bayes_cod.models.cod.effective_compute import curved, curved_ahead, target_luck
+from bayes_cod.models.cod.graph import IRREGULAR, LAW
+from bayes_cod.models.cod.grouping import Evidence
+from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Explained, Forecaster
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models.cod import BayesianCOD
-from bayes_cod.models.grouping import GroupingSettings
+from bayes_cod.models.cod.forecaster import BayesianCOD
+from bayes_cod.models.cod.grouping import GroupingSettings
 from bayes_cod.sampling import SamplerSettings
 
 DECADES = np.array([-2.0, -1.5, -1.0, -0.5, 0.0])
