@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.cod import graph
+from bayes_cod.models.cod.arrays import Shape, arrays
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
 from bayes_cod.models.cod.predict import Draws, Scores, predict
 from bayes_cod.models.cod.priors import Priors
@@ -90,9 +92,10 @@ class BayesianCOD:
             With fewer than two rungs, or without an items table.
         """
         evidence = gather(ladder, self.grouping, self.seed)
-        shape = graph.Shape.of(evidence)
+        together = (evidence, *(self._pooled(pool, evidence) if pool is not None else ()))
+        shape = Shape.of(together)
         compiled = _models.get(shape, lambda: graph.build(shape))
-        data = graph.arrays(evidence, shape, self.priors)
+        data = arrays(together, shape, self.priors)
         self._evidence = evidence
         for retry in (False, True):
             self._tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
@@ -101,6 +104,16 @@ class BayesianCOD:
             if self._gate.passed:
                 break
         return self
+
+    def _pooled(self, pool: Ladder, own: Evidence) -> tuple[Evidence, ...]:
+        """Evidence of the pool's families, one group a benchmark; families that can teach nothing are left out."""
+        whole = replace(self.grouping, clusters=False)
+        found = []
+        for family in sorted(pool.families):
+            if len(pool.rungs(family)) >= 2:
+                with suppress(InputError):
+                    found.append(gather(pool.select(family=family), whole, self.seed))
+        return tuple(found)
 
     def _judge(self, decades: NDArray[np.float64], labels: Sequence[str]) -> Gate:
         evidence, draws, tree = self._fitted()

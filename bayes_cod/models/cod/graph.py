@@ -1,248 +1,151 @@
-"""The PyMC graph of Bayesian COD.
-
-Every array is `pm.Data`, so one compilation serves all ladders of a shape; rungs, groups and benchmarks that a ladder
-does not have are padded with 0 trials, which leaves the posterior as it is.
-"""
+"""The PyMC graph of Bayesian COD. Its data are those of `arrays`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 
 from bayes_cod.models.cod import mapping
-from bayes_cod.models.cod.effective_compute import anchored, curved
-from bayes_cod.models.cod.grouping import Evidence, Group
-from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.arrays import Shape
+from bayes_cod.models.cod.effective_compute import curved
+from bayes_cod.models.cod.priors import SLOPE_DEGREES, Priors
 
 GUESS_SCALE = 0.1
 TAIL_DEGREES = 4.0
 LAW, FLAT, IRREGULAR = range(3)
 CLASSES = ("law", "flat", "irregular")
 
-_GROUP_STEPS = (4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512)
-_BENCHMARK_STEPS = (2, 5, 10, 16, 24, 40, 64, 128)
-_RUNG_STEPS = (4, 8, 16, 32)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Sizes a graph is compiled for."""
-
-    groups: int
-    benchmarks: int
-    rungs: int
-    rest: bool
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> Shape:
-        """The smallest padded shape that holds the evidence."""
-        return cls(
-            groups=_padded(len(evidence.groups), _GROUP_STEPS),
-            benchmarks=_padded(len(evidence.benchmarks), _BENCHMARK_STEPS),
-            rungs=_padded(len(evidence.decades), _RUNG_STEPS),
-            rest=bool(evidence.rest),
-        )
-
-
-def _padded(size: int, steps: tuple[int, ...]) -> int:
-    return next((step for step in steps if step >= size), size)
-
-
-def arrays(evidence: Evidence, shape: Shape, priors: Priors) -> dict[str, NDArray[Any]]:
-    """The graph's data: evidence padded to a shape, and the priors.
-
-    Returns
-    -------
-    dict
-        By name of the `pm.Data` container.
-    """
-    lead = shape.rungs - len(evidence.decades)
-    decades = np.concatenate([np.full(lead, evidence.decades[0]), evidence.decades])
-    chance = np.zeros(shape.benchmarks)
-    chance[: len(evidence.chance)] = np.nan_to_num(evidence.chance)
-    n_trials, n_correct, owner = _counts(evidence, evidence.groups, shape.groups, shape.rungs, lead)
-    several = np.bincount(owner[: len(evidence.groups)], minlength=shape.benchmarks)[owner] > 1
-    kept = np.where(several, priors.cluster_concentration, priors.whole_concentration)
-    rate, sd = _observed(n_trials, n_correct, kept[:, None])
-    data: dict[str, NDArray[Any]] = {
-        "priors": priors.vector(),
-        "decades": decades,
-        "chance": chance,
-        "rate": rate,
-        "sd": sd,
-        "seen": (n_trials > 0).astype(float),
-        "owner": owner,
-        "several": several.astype(float),
-        **_guesses(evidence, rate, n_trials, owner, chance, shape),
-    }
-    if shape.rest:
-        rest_trials, rest_correct, _ = _counts(evidence, _by_benchmark(evidence), shape.benchmarks, shape.rungs, lead)
-        subset = mapping.above_chance(_subset_score(evidence, n_trials, n_correct, shape), chance[:, None])
-        rest_rate, rest_sd = _observed(rest_trials, rest_correct, np.array(priors.map_concentration))
-        data |= {
-            "rest_rate": rest_rate,
-            "rest_sd": rest_sd,
-            "rest_seen": (rest_trials > 0).astype(float),
-            "basis": mapping.bernstein_basis(subset),
-        }
-    return data
-
-
-def _counts(
-    evidence: Evidence, groups: tuple[Group | None, ...], rows: int, rungs: int, lead: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
-    n_trials, n_correct = np.zeros((rows, rungs)), np.zeros((rows, rungs))
-    owner = np.zeros(rows, dtype=np.int32)
-    for row, group in enumerate(groups):
-        if group is not None:
-            n_trials[row, lead:] = group.n_trials
-            n_correct[row, lead:] = group.n_correct
-            owner[row] = evidence.benchmarks.index(group.benchmark)
-    return n_trials, n_correct, owner
-
-
-def _observed(
-    n_trials: NDArray[np.float64], n_correct: NDArray[np.float64], concentration: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pass rates and their standard deviation: finite trials and noise that does not last.
-
-    The variance is that of a beta-binomial with the given concentration, y (1 - y) (1 / n + 1 / concentration), at the
-    rate drawn to one half by two pseudo-trials, so that 0 of n is not taken for certainty.
-    """
-    rate = n_correct / np.maximum(n_trials, 1)
-    noise = 1 / np.maximum(n_trials, 1) + 1 / concentration
-    drawn = (rate / noise + 1) / (1 / noise + 2)
-    return rate, np.sqrt(drawn * (1 - drawn) * noise)
-
-
-def _guesses(
-    evidence: Evidence,
-    rate: NDArray[np.float64],
-    n_trials: NDArray[np.float64],
-    owner: NDArray[np.int32],
-    chance: NDArray[np.float64],
-    shape: Shape,
-) -> dict[str, NDArray[np.float64]]:
-    """Where the sampler starts: eta of the groups at their last rung, and the benchmarks' steps between rungs."""
-    above = np.clip((rate - 0.9 * chance[owner][:, None]) / (1 - 0.9 * chance[owner][:, None]), 0.01, 0.97)
-    eta = np.where(n_trials > 0, -np.log(-np.log(above)), np.nan)
-    level = np.zeros(shape.groups)
-    steps = np.zeros((shape.benchmarks, shape.rungs - 1))
-    weight, total = np.zeros(shape.benchmarks), np.zeros((shape.benchmarks, shape.rungs))
-    for row, group in enumerate(evidence.groups):
-        filled = np.interp(np.arange(shape.rungs), np.flatnonzero(~np.isnan(eta[row])), eta[row][~np.isnan(eta[row])])
-        level[row] = filled[-1]
-        total[owner[row]] += group.weight * filled
-        weight[owner[row]] += group.weight
-    mean = total / np.maximum(weight, 1e-12)[:, None]
-    steps[:] = np.diff(mean, axis=1)
-    return {"level_guess": level, "steps_guess": steps}
-
-
-def _by_benchmark(evidence: Evidence) -> tuple[Group | None, ...]:
-    found = {group.benchmark: group for group in evidence.rest}
-    return tuple(found.get(benchmark) for benchmark in evidence.benchmarks)
-
-
-def _subset_score(
-    evidence: Evidence, n_trials: NDArray[np.float64], n_correct: NDArray[np.float64], shape: Shape
-) -> NDArray[np.float64]:
-    """Observed score of the questions in clusters, ``(benchmark, rung)``."""
-    score = np.zeros((shape.benchmarks, shape.rungs))
-    total = np.zeros(shape.benchmarks)
-    rates = n_correct / np.maximum(n_trials, 1)
-    for row, group in enumerate(evidence.groups):
-        b = evidence.benchmarks.index(group.benchmark)
-        score[b] += group.weight * rates[row]
-        total[b] += group.weight
-    return np.asarray(score / np.maximum(total, 1e-12)[:, None])
-
 
 def build(shape: Shape) -> pm.Model:
     """The model of a shape, with placeholder data.
 
-    Per group k of benchmark b at rung r, with theta(x) = x - c x**2 (`effective_compute.curved`)::
+    Per group k of series s (a benchmark of a family f) at rung r, with theta(x) = x - c[f] x**2 (`curved`)::
 
-        path[b, r] - path[b, r-1] ~ Normal(slope[b] (theta[r] - theta[r-1] + shared[r]), own_walk sqrt(gap[r]))
-        eta[k, r] = level[k] + ratio[k] path[b, r],           path[b, last] = 0
-        y[k, r]   = g[b] + (top[b] - g[b]) exp(-exp(-eta[k, r]))
+        path[s, r] - path[s, r-1] = slope[s] (theta[r] - theta[r-1] + shared[f, r]) + own[s, r]
+        eta[k, r] = level[k] + ratio[k] path[s, r],           path[s, last] = 0
+        y[k, r]   = g[s] + (top[s] - g[s]) exp(-exp(-eta[k, r]))
 
-    which is the paper's law y = g + (1 - g) exp(-a C**-b - c) on a random walk in log compute: level is -log(a) in
-    the unit of the last rung's compute, ratio times slope is b log(10). Clusters' rates scatter around y as a
-    Student-t. Whether a cluster follows the law, is flat or irregular is judged given every draw of these, and
-    carried into the forecast.
+    which is the paper's law y = g + (1 - g) exp(-a C**-b - c) on luck in log compute: level is -log(a) in the unit of
+    the last rung's compute, ratio times slope is b log(10). `shared` and `own` are steps of a random walk and of
+    passing luck (`effective_compute.StepBasis`). Slopes of a benchmark are drawn together over families. The groups'
+    weighted sum, the score of the questions in clusters, is held closely to what was seen; each cluster's own rates
+    scatter around y as a Student-t, so that what clusters gain and lose against each other does not move the path.
+    Whether a cluster follows the law, is flat or irregular is judged given every draw of these, and carried into the
+    forecast.
     """
     names = Priors.names()
-    zeros = np.zeros((shape.groups, shape.rungs))
     with pm.Model(check_bounds=False) as model:
         values = pm.Data("priors", Priors().vector())
         h = {name: values[i] for i, name in enumerate(names)}
-        decades = pm.Data("decades", np.zeros(shape.rungs))
-        chance = pm.Data("chance", np.zeros(shape.benchmarks))
-        rate, sd, seen = (pm.Data(name, zeros + (name == "sd")) for name in ("rate", "sd", "seen"))
+        chance = pm.Data("chance", np.zeros(shape.series))
         owner = pm.Data("owner", np.zeros(shape.groups, dtype=np.int32))
         several = pm.Data("several", np.zeros(shape.groups))
+        mix = pm.Data("mix", np.zeros((shape.series, shape.groups)))
 
-        path = _path(h, shape, decades)
+        last, path = _path(h, shape)
         relative = pm.Normal("group_z", 0, 1, shape=shape.groups)
         ratio = pm.Deterministic("ratio", pt.exp(several * h["group_spread"] * relative))
-        level = _near(
-            "level", pm.Data("level_guess", np.zeros(shape.groups)), h["level_mean"], h["level_sd"], shape.groups
-        )
+        away = _levels(h, shape, several)  # from the benchmark's level, which is the clusters' weighted mean
+        level = pm.Deterministic("level", last[owner] + several * (away - pt.dot(mix, away)[owner]))
         floor, top = _limits(h, shape, chance)
 
         below, above = floor[owner][:, None], top[owner][:, None]
         law = _pass_rate(level[:, None] + ratio[:, None] * path[owner], below, above)
-        flat = _pass_rate(level[:, None] + pt.zeros_like(rate), below, above)
-        heavy = several[:, None]
-        follows = _log_likelihood(law, sd, rate, seen, heavy)
+        flat = _pass_rate(level[:, None] + pt.zeros_like(law), below, above)
+        rate, sd, seen = _seen("", (shape.groups, shape.rungs))
+        follows = _scattered(law, sd, rate, seen)
         pm.Potential("groups", follows.sum())
-        scattered = pt.sqrt(sd**2 + flat * (1 - flat) / (1 + h["irregular_concentration"]))
-        logs = [follows, *(_log_likelihood(flat, width, rate, seen, heavy) for width in (sd, scattered))]
+        total_rate, total_sd, total_seen = _seen("total_", (shape.series, shape.rungs))
+        pm.Potential("totals", _close(pt.dot(mix, law), total_sd, total_rate, total_seen).sum())
+        wide = pt.sqrt(sd**2 + flat * (1 - flat) / (1 + h["irregular_concentration"]))
+        logs = [follows, *(_scattered(flat, width, rate, seen) for width in (sd, wide))]
         _judge_classes(h, pt.stack(logs), several)
         if shape.rest:
-            _rest(h, shape, chance)
+            _rest(h, shape)
     return model
 
 
-def _path(h: dict[str, Any], shape: Shape, decades: Any) -> Any:
-    """Benchmarks' growth on eta, ``(benchmark, rung)``, 0 at the last rung."""
-    mean = pm.Normal("slope_mean", h["slope_mean"], h["slope_sd"])
+def _path(h: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
+    """Eta of the series at the last rung, and their growth on eta ``(series, rung)``, 0 at the last rung."""
+    n_step = shape.rungs - 1
+    steps_of = (shape.families, n_step)
+    decades = pm.Data("decades", np.zeros((shape.families, shape.rungs)))
+    real, variance = (pm.Data(name, np.ones(steps_of)) for name in ("real", "step_variance"))
+    weights, back = (pm.Data(name, np.tile(np.eye(n_step), (shape.families, 1, 1))) for name in _BASIS)
+    family, benchmark = (pm.Data(name, np.zeros(shape.series, dtype=np.int32)) for name in ("family", "benchmark"))
+
+    slope = _slopes(h, shape, family, benchmark)
+    bend = pm.Normal("curvature_mean", h["curvature_mean"], h["curvature_sd"])
+    bend = bend + h["curvature_spread"] * pm.Normal("curvature_z", 0, 1, shape=shape.families)
+    curvature = pm.Deterministic("curvature", bend)
+    scale = {name: pm.LogNormal(name, h[name], h[f"{name}_sd"]) for name in _SCALES}
+
+    free = pm.Normal("shared_z", 0, 1, shape=steps_of)
+    wild = pt.exp(h["volatility"] * pm.Normal("volatility_z", 0, 1, shape=shape.families))
+    pm.Deterministic("volatility", wild)
+    spread = pt.sqrt(scale["shared_walk"] ** 2 * variance + scale["shared_luck"] ** 2) * wild[:, None]
+    shared = (back * (spread * free)[:, None, :]).sum(axis=2) * real
+    pm.Deterministic("shared_steps", shared)
+    growth = (pt.diff(curved(decades, curvature[:, None]), axis=1) + shared) * real
+
+    present = pm.Data("present", np.ones(shape.series))[:, None] * real[family]
+    eta = _near_guess(shape, h, present)
+    deviation = (pt.diff(eta, axis=1) - slope[:, None] * growth[family]) * present
+    independent = (deviation[:, :, None] * weights[family]).sum(axis=1)
+    own = scale["own_walk"] ** 2 * variance + scale["own_luck"] ** 2
+    own = pt.switch(present > 0, own[family], 1.0)
+    pm.Potential("steps_prior", -0.5 * (independent**2 / own + pt.log(own)).sum())
+    last = eta[:, -1]
+    return last, pm.Deterministic("path", eta - last[:, None])
+
+
+_BASIS = ("step_weights", "step_back")
+_SCALES = ("shared_walk", "shared_luck", "own_walk", "own_luck")
+
+
+def _slopes(h: dict[str, Any], shape: Shape, family: Any, benchmark: Any) -> Any:
+    """Slopes of the series: the family's, what the benchmark keeps over families, and the series' own."""
+    mean = pm.StudentT("slope_mean", nu=SLOPE_DEGREES, mu=h["slope_mean"], sigma=h["slope_sd"])
+    of_family = h["family_spread"] * pm.Normal("family_z", 0, 1, shape=shape.families)
     spread = pm.LogNormal("slope_spread", h["slope_spread"], h["slope_spread_sd"])
-    of_benchmark = pm.Normal("slope_z", 0, 1, shape=shape.benchmarks)
-    slope = pm.Deterministic("slope", mean + spread * of_benchmark)
-    curvature = pm.Normal("curvature", h["curvature_mean"], h["curvature_sd"])
-    shared_scale = pm.LogNormal("shared_walk", h["shared_walk"], h["shared_walk_sd"])
-    own_scale = pm.LogNormal("own_walk", h["own_walk"], h["own_walk_sd"])
-    gaps = decades[1:] - decades[:-1]
-    shared = pm.Normal("shared_z", 0, 1, shape=shape.rungs - 1) * shared_scale * pt.sqrt(gaps)
-    growth = pt.diff(curved(decades, curvature)) + shared
-    real = pt.gt(gaps, 0)  # steps between padded rungs are free of the data
-    guess = pm.Data("steps_guess", np.zeros((shape.benchmarks, shape.rungs - 1)))
-    spread_of_steps = pt.switch(real, own_scale * pt.sqrt(pt.maximum(gaps, 1e-12)), 1.0)
-    steps = _near("steps", guess, slope[:, None] * growth, spread_of_steps, (shape.benchmarks, shape.rungs - 1))
-    return pm.Deterministic("path", anchored(steps * real))
+    kept = pt.sqrt(h["benchmark_share"]) * pm.Normal("benchmark_z", 0, 1, shape=shape.benchmarks)
+    own = pt.sqrt(1 - h["benchmark_share"]) * pm.Normal("series_z", 0, 1, shape=shape.series)
+    return pm.Deterministic("slope", mean + of_family[family] + spread * (kept[benchmark] + own))
 
 
-def _near(name: str, guess: Any, mean: Any, sd: Any, shape: int | tuple[int, int]) -> Any:
-    """A Normal(mean, sd) sampled as its difference from a guess made from the data.
+def _near_guess(shape: Shape, h: dict[str, Any], present: Any) -> Any:
+    """Eta of the series at the rungs, ``(series, rung)``, sampled in the coordinates of `arrays`.
 
-    The prior stays what it is; the sampler starts near the data, and in the unit of what the data leave open.
+    The last rung has the levels' prior; padded rungs, which lead, are free of everything else.
     """
-    difference = pm.Flat(f"{name}_difference", shape=shape)
-    value = pm.Deterministic(name, guess + GUESS_SCALE * difference)
-    pm.Potential(f"{name}_prior", pm.logp(pm.Normal.dist(mean, sd), value).sum())
-    return value
+    every = (shape.series, shape.rungs)
+    guess, root = (
+        pm.Data("eta_guess", np.zeros(every)),
+        pm.Data("eta_root", np.tile(np.eye(shape.rungs), (every[0], 1, 1))),
+    )
+    free = pm.Flat("eta_z", shape=every)
+    eta = guess + (root * free[:, None, :]).sum(axis=2)
+    last = pt.switch(present[:, -1] > 0, (eta[:, -1] - h["level_mean"]) / h["level_sd"], free[:, -1])
+    pm.Potential("last_prior", -0.5 * (last**2).sum())
+    pm.Potential("padding", -0.5 * ((1 - present) * free[:, :-1] ** 2).sum())
+    return eta
+
+
+def _levels(h: dict[str, Any], shape: Shape, several: Any) -> Any:
+    """Eta at the last rung of groups that share a benchmark; for the others a number that nothing depends on."""
+    free = pm.Flat("level_z", shape=shape.groups)
+    level = pm.Data("level_guess", np.zeros(shape.groups)) + GUESS_SCALE * free
+    prior = pt.switch(several > 0, ((level - h["level_mean"]) / h["level_sd"]) ** 2, free**2)
+    pm.Potential("level_prior", -0.5 * prior.sum())
+    return level
 
 
 def _limits(h: dict[str, Any], shape: Shape, chance: Any) -> tuple[Any, Any]:
-    open_floor = pm.Beta("open_floor", 1, h["floor"], shape=shape.benchmarks)
-    multiplier = pm.Beta("chance_multiplier", h["below_chance"], 1.2, shape=shape.benchmarks)
+    open_floor = pm.math.sigmoid(h["floor_mean"] + h["floor_sd"] * pm.Normal("floor_z", 0, 1, shape=shape.series))
+    multiplier = pm.Beta("chance_multiplier", h["below_chance"], 1.2, shape=shape.series)
     floor = pm.Deterministic("floor", pt.switch(chance > 0, chance * multiplier, open_floor))
     return floor, pm.Deterministic("top", floor + (1 - floor) * (1 - h["ceiling"]))
 
@@ -251,14 +154,24 @@ def _pass_rate(eta: Any, floor: Any, top: Any) -> Any:
     return pt.clip(floor + (top - floor) * pt.exp(-pt.exp(-eta)), 1e-7, 1 - 1e-7)
 
 
-def _log_likelihood(mean: Any, sd: Any, rate: Any, seen: Any, heavy: Any = 0.0) -> Any:
-    """Log density of the rates seen, summed over rungs.
+def _seen(prefix: str, shape: tuple[int, int]) -> tuple[Any, Any, Any]:
+    """Observed rates, their standard deviation and where there are any, as data."""
+    return (
+        pm.Data(f"{prefix}rate", np.zeros(shape)),
+        pm.Data(f"{prefix}sd", np.ones(shape)),
+        pm.Data(f"{prefix}seen", np.zeros(shape)),
+    )
 
-    Student-t where `heavy` is 1 (its tails keep odd clusters off the path), Normal where it is 0.
-    """
+
+def _close(mean: Any, sd: Any, rate: Any, seen: Any) -> Any:
+    """Normal log density of the rates seen, summed over rungs."""
+    return (seen * (-0.5 * ((rate - mean) / sd) ** 2 - pt.log(sd))).sum(axis=-1)
+
+
+def _scattered(mean: Any, sd: Any, rate: Any, seen: Any) -> Any:
+    """Student-t log density of the rates seen, summed over rungs; its tails keep odd clusters off the path."""
     squared = ((rate - mean) / sd) ** 2
-    student = 0.5 * (TAIL_DEGREES + 1) * pt.log1p(squared / TAIL_DEGREES)
-    return (seen * (-pt.switch(pt.gt(heavy, 0), student, 0.5 * squared) - pt.log(sd))).sum(axis=-1)
+    return (seen * (-0.5 * (TAIL_DEGREES + 1) * pt.log1p(squared / TAIL_DEGREES) - pt.log(sd))).sum(axis=-1)
 
 
 def _judge_classes(h: dict[str, Any], logs: Any, several: Any) -> None:
@@ -272,15 +185,14 @@ def _judge_classes(h: dict[str, Any], logs: Any, several: Any) -> None:
     pm.Deterministic("class_probability", pt.special.softmax(logs, axis=0).T)
 
 
-def _rest(h: dict[str, Any], shape: Shape, chance: Any) -> None:
-    zeros = np.zeros((shape.benchmarks, shape.rungs))
-    rate, sd, seen = (pm.Data(f"rest_{name}", zeros + (name == "sd")) for name in ("rate", "sd", "seen"))
-    basis = pm.Data("basis", mapping.bernstein_basis(zeros))
+def _rest(h: dict[str, Any], shape: Shape) -> None:
+    size = (shape.rest, shape.rungs)
+    rate, sd, seen = _seen("rest_", size)
+    chance = pm.Data("rest_chance", np.zeros(shape.rest))[:, None]
+    basis = pm.Data("basis", mapping.bernstein_basis(np.zeros(size)))
     common = pm.Dirichlet("map_shape", np.full(mapping.DEGREE, 4.0))
     increments = pm.Dirichlet(
-        "map_increments",
-        h["map_strength"] * mapping.DEGREE * common,
-        shape=(shape.benchmarks, mapping.DEGREE),
+        "map_increments", h["map_strength"] * mapping.DEGREE * common, shape=(shape.rest, mapping.DEGREE)
     )
-    mean = chance[:, None] + (1 - chance[:, None]) * mapping.monotone(basis, increments[:, None, :])
-    pm.Potential("rest", _log_likelihood(mean, sd, rate, seen).sum())
+    mean = chance + (1 - chance) * mapping.monotone(basis, increments[:, None, :])
+    pm.Potential("rest", _close(mean, sd, rate, seen).sum())

@@ -9,7 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.models.cod import mapping
-from bayes_cod.models.cod.effective_compute import curved, curved_ahead, target_luck
+from bayes_cod.models.cod.arrays import SMALLEST_NOISE
+from bayes_cod.models.cod.effective_compute import curved, curved_ahead, passing_luck, target_luck
 from bayes_cod.models.cod.graph import IRREGULAR, LAW
 from bayes_cod.models.cod.grouping import Evidence
 from bayes_cod.models.cod.priors import Priors
@@ -27,8 +28,10 @@ class Draws:
         ``(sample, group)``.
     slope, floor, top
         ``(sample, benchmark)``.
-    curvature, shared_walk, own_walk
+    curvature, shared_walk, shared_luck, own_walk, own_luck
         ``(sample,)``.
+    shared_steps
+        Steps of the luck that all benchmarks share ``(sample, step)``, decades.
     path
         Growth of the benchmarks on eta ``(sample, benchmark, rung)``, 0 at the last rung.
     class_probability
@@ -44,14 +47,17 @@ class Draws:
     top: FloatArray
     curvature: FloatArray
     shared_walk: FloatArray
+    shared_luck: FloatArray
     own_walk: FloatArray
+    own_luck: FloatArray
+    shared_steps: FloatArray
     path: FloatArray
     class_probability: FloatArray
     map_increments: FloatArray | None
 
     @classmethod
     def of(cls, posterior: xr.Dataset, evidence: Evidence) -> Draws:
-        """From a posterior group with dimensions (chain, draw, ...)."""
+        """From a posterior group with dimensions (chain, draw, ...); the evidence's family and series come first."""
         n_group, n_benchmark = len(evidence.groups), len(evidence.benchmarks)
         n_rung = len(evidence.decades)
 
@@ -66,9 +72,12 @@ class Draws:
             slope=flat("slope")[:, :n_benchmark],
             floor=flat("floor")[:, :n_benchmark],
             top=flat("top")[:, :n_benchmark],
-            curvature=flat("curvature"),
-            shared_walk=flat("shared_walk"),
+            curvature=flat("curvature")[:, 0],
+            shared_walk=flat("shared_walk") * flat("volatility")[:, 0],
+            shared_luck=flat("shared_luck") * flat("volatility")[:, 0],
             own_walk=flat("own_walk"),
+            own_luck=flat("own_luck"),
+            shared_steps=flat("shared_steps")[:, 0, posterior["shared_steps"].shape[-1] - n_rung + 1 :],
             path=flat("path")[:, :n_benchmark, -n_rung:],
             class_probability=flat("class_probability")[:, :n_group],
             map_increments=flat("map_increments")[:, :n_benchmark] if has_map else None,
@@ -98,7 +107,8 @@ class Scores:
 def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Priors, seed: int) -> Scores:
     """Scores at some distances from the last rung.
 
-    Up to the last rung the posterior luck of the rungs is interpolated; beyond it the walks go on.
+    Up to the last rung the posterior luck of the rungs that persists is interpolated; beyond it the walks go on, and
+    every point has passing luck of its own.
 
     Parameters
     ----------
@@ -123,11 +133,13 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
     shared_ahead, own_ahead = target_luck(
         draws.shared_walk, draws.own_walk, np.repeat(decades[:, None], n_benchmark, axis=1), rng
     )
-    growth = _interpolated(draws.path, evidence.decades, decades)
+    growth = _interpolated(_persistent(evidence, draws, rng), evidence.decades, decades)
     ahead = curved_ahead(np.maximum(decades, 0.0)[None, :], draws.curvature[:, None])
     below = curved(np.minimum(decades, evidence.decades[0])[None, :], draws.curvature[:, None])
     below = below - curved(evidence.decades[0], draws.curvature)[:, None]
     trend = growth + draws.slope[:, :, None] * (ahead + below)[:, None, :]
+    own_ahead += draws.own_luck[:, None, None] * rng.standard_normal(own_ahead.shape)
+    shared_ahead += draws.shared_luck[:, None] * rng.standard_normal(shared_ahead.shape)
     luck = draws.slope[:, None, :] * shared_ahead[..., None] + own_ahead
     rest_size = np.zeros(n_benchmark)
     for group in evidence.rest:
@@ -138,18 +150,27 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
     group_rates = np.zeros((len(draws), len(decades), len(owner)))
     trials = np.maximum(np.rint(evidence.n_questions * evidence.n_trials), 1).astype(np.int64)
     weights = np.array([group.weight for group in evidence.groups])
-    several = np.bincount(owner, minlength=n_benchmark)[owner] > 1
-    regular = np.where(several, priors.cluster_concentration, priors.whole_concentration)
-    kappa = np.where(classes == IRREGULAR, priors.irregular_concentration, regular)
+    share = np.bincount(owner, weights=weights, minlength=n_benchmark)
     for point in range(len(decades)):
         rates = _rates(draws, owner, classes, trend[..., point])
         group_rates[:, point] = rates
         latent[:, point] = _full(rates, owner, weights, rest_size, chance, draws.map_increments, None, rng)
         lucky = _rates(draws, owner, classes, trend[..., point] + luck[:, point])
-        noisy = _transient(lucky, kappa, rng)
-        full = _full(noisy, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng)
+        irregular = np.where(classes == IRREGULAR, _transient(lucky, priors.irregular_concentration, rng), lucky)
+        full = _full(irregular, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng)
+        noise = np.sqrt(np.clip(full * (1 - full), 0, 1) / priors.whole_concentration + SMALLEST_NOISE**2)
+        full = full + share * noise * rng.standard_normal(full.shape)
         observed[:, point] = rng.binomial(trials, np.clip(full, 0, 1)) / trials
     return Scores(observed, latent, group_rates)
+
+
+def _persistent(evidence: Evidence, draws: Draws, rng: np.random.Generator) -> FloatArray:
+    """Growth at the rungs without the luck that their runs did not pass on ``(sample, benchmark, rung)``."""
+    nominal = np.diff(curved(evidence.decades[None, :], draws.curvature[:, None]), axis=1) + draws.shared_steps
+    own_steps = np.diff(draws.path, axis=2) - draws.slope[:, :, None] * nominal[:, None, :]
+    own = passing_luck(own_steps, evidence.decades, draws.own_walk, draws.own_luck, rng)
+    shared = passing_luck(draws.shared_steps, evidence.decades, draws.shared_walk, draws.shared_luck, rng)
+    return np.asarray(draws.path - own - draws.slope[:, :, None] * shared[:, None, :])
 
 
 def _draw_classes(probability: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -159,7 +180,12 @@ def _draw_classes(probability: FloatArray, rng: np.random.Generator) -> NDArray[
 
 
 def _interpolated(path: FloatArray, rungs: FloatArray, decades: FloatArray) -> FloatArray:
-    """Path at any point, linear between rungs and held outside them ``(sample, benchmark, point)``."""
+    """Path at any point, linear between rungs and held outside them ``(sample, benchmark, point)``.
+
+    Rungs of equal compute have one persistent path.
+    """
+    rungs, distinct = np.unique(rungs, return_index=True)
+    path = path[..., distinct]
     position = np.clip(decades, rungs[0], 0.0)
     right = np.clip(np.searchsorted(rungs, position), 1, len(rungs) - 1)
     share = (position - rungs[right - 1]) / (rungs[right] - rungs[right - 1])
@@ -173,10 +199,10 @@ def _rates(draws: Draws, owner: NDArray[np.int32], classes: NDArray[np.int64], g
     return np.asarray(floor + (top - floor) * np.exp(-np.exp(-np.clip(eta, -30, 30))))
 
 
-def _transient(rates: FloatArray, kappa: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Noise of one evaluation around the groups' pass rates, with concentrations ``(sample, group)``."""
+def _transient(rates: FloatArray, concentration: float, rng: np.random.Generator) -> FloatArray:
+    """Noise of one evaluation around the pass rates of groups that follow no law ``(sample, group)``."""
     mean = np.clip(rates, 1e-6, 1 - 1e-6)
-    return np.asarray(rng.beta(mean * kappa, (1 - mean) * kappa))
+    return np.asarray(rng.beta(mean * concentration, (1 - mean) * concentration))
 
 
 def _full(

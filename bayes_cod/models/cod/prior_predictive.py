@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.models.cod.effective_compute import curved, curved_ahead
-from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.priors import SLOPE_DEGREES, Priors
 
 type FloatArray = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ LOWEST, HIGHEST, POINTS = -3.0, 1.0, 81
 def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> xr.DataArray:
     """Draw curves of one benchmark that is one group, each from a ladder of its own.
 
-    Luck is in them as one continuous walk; the noise of an evaluation is not.
+    Luck is in them as one continuous walk; passing luck and the noise of an evaluation are not.
 
     Parameters
     ----------
@@ -38,12 +38,15 @@ def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> x
     rng = np.random.default_rng(seed)
     decades = np.linspace(LOWEST, HIGHEST, POINTS)
     spread = np.exp(rng.normal(priors.slope_spread, priors.slope_spread_sd, n))
-    slope = rng.normal(priors.slope_mean, priors.slope_sd, n) + spread * rng.standard_normal(n)
-    curvature = rng.normal(priors.curvature_mean, priors.curvature_sd, n)[:, None]
-    shared = _walks(decades, np.exp(rng.normal(priors.shared_walk, priors.shared_walk_sd, n)), rng)
+    slope = priors.slope_mean + priors.slope_sd * rng.standard_t(SLOPE_DEGREES, n)
+    slope += priors.family_spread * rng.standard_normal(n) + spread * rng.standard_normal(n)
+    curvature = rng.normal(priors.curvature_mean, np.hypot(priors.curvature_sd, priors.curvature_spread), n)[:, None]
+    scale = rng.normal(priors.shared_walk, np.hypot(priors.shared_walk_sd, priors.volatility), n)
+    shared = _walks(decades, np.exp(scale), rng)
     own = _walks(decades, np.exp(rng.normal(priors.own_walk, priors.own_walk_sd, n)), rng)
     level = rng.normal(priors.level_mean, priors.level_sd, n)
-    floor = rng.beta(1, priors.floor, n) if chance == 0 else chance * rng.beta(priors.below_chance, 1.2, n)
+    guessed = 1 / (1 + np.exp(-rng.normal(priors.floor_mean, priors.floor_sd, n)))
+    floor = guessed if chance == 0 else chance * rng.beta(priors.below_chance, 1.2, n)
     top = floor + (1 - floor) * (1 - priors.ceiling)
     behind = curved(np.minimum(decades, 0.0)[None, :], curvature)
     theta = behind + curved_ahead(np.maximum(decades, 0.0)[None, :], curvature)

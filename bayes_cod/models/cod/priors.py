@@ -12,6 +12,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+SLOPE_DEGREES = 3.0
+"""Degrees of freedom of the mean slope's Student-t."""
+
 
 @dataclass(frozen=True)
 class Priors:
@@ -20,35 +23,51 @@ class Priors:
     Attributes
     ----------
     slope_mean, slope_sd
-        Mean slope of a ladder's benchmarks, Normal. One decade takes a mid-range benchmark up by 10 to 20 points;
-        a ladder whose benchmarks fall is surprising, not impossible.
+        Mean slope of all families' benchmarks, Student-t with 3 degrees of freedom. One decade takes a mid-range
+        benchmark up by 10 to 20 points; a ladder whose benchmarks fall is surprising, not impossible, and one of
+        very small models can grow several times as fast.
+    family_spread
+        Spread of families' mean slopes, fixed: two or three families do not teach it.
     slope_spread, slope_spread_sd
-        Spread of benchmarks' slopes around the ladder's, LogNormal (log mean, log sd). Benchmarks differ by a
+        Spread of benchmarks' slopes around the family's, LogNormal (log mean, log sd). Benchmarks differ by a
         factor of two; away from zero, so that the sampler meets no funnel.
+    benchmark_share
+        Share of that spread's variance that a benchmark keeps from family to family, fixed.
     group_spread
         Relative spread of cluster slopes within a benchmark, fixed: a cluster's own slope is hardly known from a few
         rungs, and when the spread is learnt, odd clusters pull it up until the pooling is gone.
     curvature_mean, curvature_sd
         c in theta = x - c x**2, Normal. Growth slows by a third over a decade on families with a long record
         (data stop growing with size, the easy gains are gone), with room for none and for twice that.
+    curvature_spread
+        Spread of families' curvatures, fixed.
     shared_walk, shared_walk_sd
         Luck of a rung that all benchmarks share, in decades per root decade, LogNormal. Seeds and data order move a
         model by a tenth of a decade or two.
     own_walk, own_walk_sd
-        Luck of one benchmark at one rung, on eta per root decade, LogNormal.
+        Luck of one benchmark that persists, on eta per root decade, LogNormal.
+    shared_luck, shared_luck_sd
+        Luck of one run that all benchmarks share and the next run does not inherit, in decades, LogNormal. Held
+        small: where it is free, fast growth is taken for luck that passes, and forecasts fall back.
+    own_luck, own_luck_sd
+        The same of one benchmark, on eta.
+    volatility
+        Spread of families' shared luck around its scales, on the logarithm, fixed: some families are made by one
+        recipe, others change it from rung to rung.
     level_mean, level_sd
         eta at the last rung, Normal: from almost never to almost always right.
-    floor
-        Score of a model that knows nothing on open questions, Beta(1, floor): a few per cent at most.
+    floor_mean, floor_sd
+        Score of a model that knows nothing on open questions, Normal on the logit: mostly below a few per cent, but
+        short answers (a digit, yes or no) are guessed right a fifth of the time.
     below_chance
         Multiplier of the chance level, Beta(below_chance, 1.2): weak models lose answers to the format.
     ceiling
-        Share of questions that stay unanswered (label noise), fixed.
+        Share of questions that stay unanswered, fixed at almost none: a benchmark that levels off does so by its path.
     cluster_concentration
         Noise of a cluster at a rung that does not last (what the law and the path leave over), as a beta-binomial
         concentration: 6 points at mid-range. Fixed, since learning it lets misfit and classes trade places.
     whole_concentration
-        The same for a benchmark that is one group: its path takes up all but a point.
+        The same for the weighted sum of a benchmark's groups: the path takes up all but a point.
     irregular_concentration
         The same for a cluster that follows no law; rungs scatter over most of the scale.
     class_law, class_flat, class_irregular
@@ -60,21 +79,30 @@ class Priors:
     """
 
     slope_mean: float = 0.5
-    slope_sd: float = 0.35
+    slope_sd: float = 0.3
+    family_spread: float = 0.2
     slope_spread: float = float(np.log(0.3))
     slope_spread_sd: float = 0.5
+    benchmark_share: float = 0.6
     group_spread: float = 0.15
     curvature_mean: float = 0.2
     curvature_sd: float = 0.15
+    curvature_spread: float = 0.05
     shared_walk: float = float(np.log(0.10))
     shared_walk_sd: float = 0.5
     own_walk: float = float(np.log(0.2))
-    own_walk_sd: float = 0.5
+    own_walk_sd: float = 0.7
+    shared_luck: float = float(np.log(0.03))
+    shared_luck_sd: float = 0.3
+    own_luck: float = float(np.log(0.05))
+    own_luck_sd: float = 0.3
+    volatility: float = 0.5
     level_mean: float = 0.0
     level_sd: float = 2.0
-    floor: float = 60.0
+    floor_mean: float = -4.0
+    floor_sd: float = 1.5
     below_chance: float = 5.0
-    ceiling: float = 0.01
+    ceiling: float = 0.001
     cluster_concentration: float = 60.0
     whole_concentration: float = 3000.0
     irregular_concentration: float = 3.0

@@ -1,18 +1,9 @@
-"""Luck persists, is anchored at the last rung and grows with distance."""
+"""Luck that persists grows with distance; luck that passes belongs to one run."""
 
 import numpy as np
-import pytensor.tensor as pt
 import pytest
 
-from bayes_cod.models.cod.effective_compute import anchored, curved, curved_ahead, target_luck
-
-
-def test_walk_is_zero_at_the_last_rung() -> None:
-    steps = np.array([[0.1, -0.3, 0.5], [1.0, 2.0, 3.0]])
-    walk = anchored(pt.as_tensor_variable(steps)).eval()
-    assert walk.shape == (2, 4)
-    np.testing.assert_array_equal(walk[:, -1], 0.0)
-    np.testing.assert_allclose(np.diff(walk, axis=1), steps)
+from bayes_cod.models.cod.effective_compute import StepBasis, curved, curved_ahead, passing_luck, target_luck
 
 
 @pytest.mark.parametrize("curvature", [-0.3, 0.0, 0.2, 2.0])
@@ -55,3 +46,41 @@ def test_luck_is_seeded() -> None:
     for one, two, three in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(one, two)
         assert (one != three).any()
+
+
+RUNGS = np.array([-1.5, -0.9, -0.4, -0.4, 0.0])  # two runs of one compute
+DIFFERENCE = np.diff(np.eye(5), axis=0)
+
+
+def test_directions_of_the_basis_are_independent_whatever_the_scales() -> None:
+    basis = StepBasis.of(RUNGS)
+    for walk, sigma in ((0.3, 0.1), (0.01, 0.5)):
+        covariance = walk**2 * np.diag(np.diff(RUNGS)) + sigma**2 * DIFFERENCE @ DIFFERENCE.T
+        expected = np.diag(walk**2 * basis.variance + sigma**2)
+        np.testing.assert_allclose(basis.weights.T @ covariance @ basis.weights, expected, atol=1e-10)
+    np.testing.assert_allclose(basis.back @ basis.weights.T, np.eye(4), atol=1e-10)
+
+
+def test_padding_leads_and_leaves_the_basis_as_it_is() -> None:
+    padded, plain = StepBasis.of(RUNGS, 6), StepBasis.of(RUNGS)
+    np.testing.assert_array_equal(padded.weights[2:, 2:], plain.weights)
+    np.testing.assert_array_equal(padded.weights[:2], np.eye(6)[:2])
+    np.testing.assert_array_equal(padded.variance[:2], 0)
+
+
+def test_passing_luck_has_the_moments_of_the_conditional_normal() -> None:
+    walk, sigma = 0.3, 0.2
+    steps = np.array([0.5, -0.4, 0.3, 0.1])
+    n = 40_000
+    drawn = passing_luck(np.tile(steps, (n, 1)), RUNGS, np.full(n, walk), np.full(n, sigma), np.random.default_rng(0))
+    covariance = walk**2 * np.diag(np.diff(RUNGS)) + sigma**2 * DIFFERENCE @ DIFFERENCE.T
+    gain = sigma**2 * DIFFERENCE.T @ np.linalg.inv(covariance)
+    np.testing.assert_allclose(drawn.mean(axis=0), gain @ steps, atol=0.005)
+    expected = sigma**2 * np.eye(5) - sigma**2 * gain @ DIFFERENCE
+    np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.002)
+
+
+def test_two_runs_of_one_compute_differ_by_passing_luck_alone() -> None:
+    steps = np.random.default_rng(1).normal(size=(50, 3, 4))
+    drawn = passing_luck(steps, RUNGS, np.full(50, 0.3), np.full(50, 0.2), np.random.default_rng(2))
+    np.testing.assert_allclose(drawn[..., 3] - drawn[..., 2], steps[..., 2], atol=1e-9)

@@ -53,7 +53,10 @@ def draws() -> Draws:
         top=np.full((SAMPLES, 2), TOP),
         curvature=np.full(SAMPLES, 0.2),
         shared_walk=np.full(SAMPLES, 0.1),
+        shared_luck=np.zeros(SAMPLES),
         own_walk=np.full(SAMPLES, 0.1),
+        own_luck=np.zeros(SAMPLES),
+        shared_steps=np.zeros((SAMPLES, 2)),
         path=path,
         class_probability=probability,
         map_increments=np.full((SAMPLES, 2, DEGREE), 1 / DEGREE),
@@ -93,6 +96,13 @@ def test_luck_ahead_grows_and_does_not_move_the_latent_score(evidence: Evidence,
     extra = more.observed.std(axis=0)[:, 0] - scores.observed.std(axis=0)[:, 0]
     assert extra[0] == pytest.approx(0, abs=0.002)
     assert 0.01 < extra[1] < extra[2]
+
+
+def test_passing_luck_widens_what_is_observed_and_leaves_the_last_rung(evidence: Evidence, draws: Draws) -> None:
+    lucky = replace(draws, own_luck=np.full(SAMPLES, 0.3), path=draws.path + 0.5 * (draws.path < 0))  # the last fell
+    scores, more = (predict(evidence, d, np.array([0.0, 0.3]), Priors(), seed=0) for d in (draws, lucky))
+    assert (more.observed.std(axis=0)[:, 0] > scores.observed.std(axis=0)[:, 0] + 0.02).all()
+    assert more.latent.mean(axis=0)[0, 0] > scores.latent.mean(axis=0)[0, 0] + 0.03
 
 
 def test_more_compute_is_never_worse_for_a_rising_benchmark(evidence: Evidence, draws: Draws) -> None:

@@ -13,9 +13,9 @@ TOKENS_PER_PARAMETER = 200
 WARMUP = 0.05
 FINAL_RATE = 0.1
 
-RUNGS = (12, 16, 20, 24, 32, 40, 48, 60)
-TARGETS = (72, 88)
-SEEDS_UP_TO = {0: 88, 1: 88, 2: 60}  # largest width trained with each seed
+RUNGS = (12, 16, 20, 24, 32, 40, 48, 60, 72, 88)
+TARGETS = (104, 128)
+SEEDS_UP_TO = {0: 128, 1: 88, 2: 60}  # largest width trained with each seed
 CONSTANT_WIDTHS = (16, 24, 32, 40)
 GRID_WIDTHS = (12, 16, 24, 32)
 GRID_TOKENS_PER_PARAMETER = (50, 800)
