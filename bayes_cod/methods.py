@@ -12,7 +12,7 @@ from bayes_cod.errors import InputError
 from bayes_cod.forecaster import Forecaster
 
 KINDS = ("all", "baselines", "bayesian")
-BAYESIAN = ("bayes-cod",)
+BAYESIAN = ("bayes-cod", "bayes-cod-clusters")
 
 
 def names(kind: str = "all") -> list[str]:
@@ -89,8 +89,11 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
     _check(name)
     if name in BAYESIAN:
         from bayes_cod.models.cod.forecaster import BayesianCOD
+        from bayes_cod.models.cod.grouping import GroupingSettings
 
-        return BayesianCOD(seed=seed, **settings)
+        if name == "bayes-cod-clusters":
+            settings = {"grouping": GroupingSettings(clusters="model")} | settings
+        return BayesianCOD(seed=seed, name=name, **settings)
     if settings:
         raise InputError(f"method '{name}' takes no settings; given: {', '.join(settings)}")
     from bayes_cod import published

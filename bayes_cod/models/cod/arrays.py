@@ -102,9 +102,9 @@ def arrays(evidence: Sequence[Evidence], shape: Shape, priors: Priors) -> dict[s
     mix = np.zeros((shape.series, shape.groups))
     mix[owner[:row], np.arange(row)] = [group.weight for e in evidence for group in e.groups]
     mix /= np.maximum(mix.sum(axis=1, keepdims=True), 1e-12)
-    rate, sd = _observed(n_trials, n_correct, priors.cluster_concentration)
+    rate, sd = observed_rates(n_trials, n_correct, priors.cluster_concentration)
     total_trials = (mix > 0) @ n_trials
-    total, total_sd = _observed(total_trials, (mix @ rate) * total_trials, priors.whole_concentration)
+    total, total_sd = observed_rates(total_trials, (mix @ rate) * total_trials, priors.whole_concentration)
     data: dict[str, NDArray[Any]] = {
         "priors": priors.vector(),
         "chance": chance,
@@ -149,7 +149,9 @@ def _compute(evidence: Sequence[Evidence], shape: Shape) -> dict[str, FloatArray
     return {"decades": decades, "real": real, "step_weights": weights, "step_back": back, "step_variance": variance}
 
 
-def _observed(n_trials: FloatArray, n_correct: FloatArray, concentration: float) -> tuple[FloatArray, FloatArray]:
+def observed_rates(
+    n_trials: NDArray[Any], n_correct: NDArray[Any], concentration: float
+) -> tuple[FloatArray, FloatArray]:
     """Pass rates and their standard deviation: finite trials and noise that does not last.
 
     The variance is that of a beta-binomial with the given concentration, y (1 - y) (1 / n + 1 / concentration), at the
@@ -217,7 +219,7 @@ def _rest(own: Evidence, shape: Shape, priors: Priors, total: FloatArray) -> dic
         chance[b] = np.nan_to_num(own.chance[b])
         if name in found:
             trials[b, lead:], correct[b, lead:] = found[name].n_trials, found[name].n_correct
-    rate, sd = _observed(trials, correct, priors.map_concentration)
+    rate, sd = observed_rates(trials, correct, priors.map_concentration)
     return {
         "rest_rate": rate,
         "rest_sd": sd,

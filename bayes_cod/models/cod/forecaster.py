@@ -18,8 +18,9 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.cod import graph
 from bayes_cod.models.cod.arrays import Shape, arrays
+from bayes_cod.models.cod.description import Description, cluster_rates, describe
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
-from bayes_cod.models.cod.predict import Draws, Scores, predict
+from bayes_cod.models.cod.predict import Draws, Scores, along, predict
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
@@ -32,7 +33,7 @@ _models = CompiledModels()
 
 
 class BayesianCOD:
-    """Hierarchical law over clusters of questions, with effective compute as a random walk.
+    """Hierarchical laws over benchmarks and clusters of questions, with effective compute as a random walk.
 
     Satisfies `bayes_cod.forecaster.Forecaster` and `Explained`.
 
@@ -68,6 +69,7 @@ class BayesianCOD:
         self._draws: Draws | None = None
         self._tree: xr.DataTree | None = None
         self._gate: Gate | None = None
+        self._described: Description | None = None
 
     @property
     def name(self) -> str:
@@ -84,7 +86,7 @@ class BayesianCOD:
         ladder
             One family's rungs with question-level counts.
         pool
-            Not used by this model.
+            Other families' ladders: their curves share slopes, curvature and the scales of luck with this one.
 
         Raises
         ------
@@ -96,7 +98,7 @@ class BayesianCOD:
         shape = Shape.of(together)
         compiled = _models.get(shape, lambda: graph.build(shape))
         data = arrays(together, shape, self.priors)
-        self._evidence = evidence
+        self._evidence, self._described = evidence, None
         for retry in (False, True):
             self._tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
             self._draws = Draws.of(self._tree["posterior"].to_dataset(), evidence)
@@ -107,7 +109,7 @@ class BayesianCOD:
 
     def _pooled(self, pool: Ladder, own: Evidence) -> tuple[Evidence, ...]:
         """Evidence of the pool's families, one group a benchmark; families that can teach nothing are left out."""
-        whole = replace(self.grouping, clusters=False)
+        whole = replace(self.grouping, clusters="none")
         found = []
         for family in sorted(pool.families):
             if len(pool.rungs(family)) >= 2:
@@ -229,25 +231,46 @@ class BayesianCOD:
         -------
         pandas.DataFrame
             benchmark, cluster, n_questions, weight (share of the benchmark), p_law, p_flat, p_irregular (posterior
-            probabilities; 0 for a rest, which goes through the map), kind.
+            probabilities; 0 for a rest that goes through the map), kind.
         """
         evidence, draws, _ = self._fitted()
         probability = draws.class_probability.mean(axis=0)
-        rows = []
-        for group, p in zip(evidence.groups, probability, strict=True):
-            kind = graph.CLASSES[int(np.argmax(p))]
-            rows.append((group.benchmark, group.name, len(group.questions), group.weight, *p, kind))
-        for group in evidence.rest:
-            rows.append((group.benchmark, REST, len(group.questions), group.weight, 0.0, 0.0, 0.0, "map"))
+        rows = [
+            (group, *p)
+            for group, p in zip(evidence.groups, probability, strict=True)
+            if group.benchmark not in self._described_benchmarks()
+        ]
+        if evidence.described:
+            rows += [(g, *p) for g, p in zip(evidence.described, self._description().probability, strict=True)]
+        table = [
+            (g.benchmark, g.name, len(g.questions), g.weight, *p, graph.CLASSES[int(np.argmax(p))]) for g, *p in rows
+        ]
+        table += [(g.benchmark, REST, len(g.questions), g.weight, 0.0, 0.0, 0.0, "map") for g in evidence.rest]
         columns = ["benchmark", "cluster", "n_questions", "weight", "p_law", "p_flat", "p_irregular", "kind"]
-        return pd.DataFrame(rows, columns=columns).sort_values(["benchmark", "cluster"], ignore_index=True)
+        return pd.DataFrame(table, columns=columns).sort_values(["benchmark", "cluster"], ignore_index=True)
+
+    def _described_benchmarks(self) -> set[str]:
+        evidence, _, _ = self._fitted()
+        return {group.benchmark for group in evidence.described}
+
+    def _description(self) -> Description:
+        """Clusters along the paths of some draws; made once a fit."""
+        evidence, draws, _ = self._fitted()
+        if self._described is None:
+            some = draws.thinned(PLOT_SAMPLES)
+            owner = evidence.benchmark_index(evidence.described)
+            rng = np.random.default_rng([self.seed, 1])
+            self._described = describe(evidence.described, owner, some.path, some.floor, some.top, self.priors, rng)
+        return self._described
 
     def cluster_observations(self) -> pd.DataFrame:
         """Pass rates of the groups at the rungs: benchmark, cluster, weight, model, flops, pass_rate."""
         evidence, _, _ = self._fitted()
+        hidden = self._described_benchmarks()
+        groups = [group for group in evidence.groups if group.benchmark not in hidden]
         rows = [
             (group.benchmark, group.name, group.weight, str(model), float(flops), k / n)
-            for group in (*evidence.groups, *evidence.rest)
+            for group in (*groups, *evidence.described, *evidence.rest)
             for model, flops, n, k in zip(
                 evidence.rungs["model"], evidence.rungs["flops"], group.n_trials, group.n_correct, strict=True
             )
@@ -267,18 +290,27 @@ class BayesianCOD:
 
     def cluster_curves(self, flops: NDArray[np.float64]) -> xr.Dataset:
         """Pass rates of the groups along compute: `pass_rate[sample, flops, cluster]`, fractions."""
-        evidence, _, _ = self._fitted()
+        evidence, draws, _ = self._fitted()
+        hidden = self._described_benchmarks()
+        shown = [i for i, group in enumerate(evidence.groups) if group.benchmark not in hidden]
+        groups = [evidence.groups[i] for i in shown]
+        rates = self._along(flops).group_rates[..., shown]
+        if evidence.described:
+            some = draws.thinned(PLOT_SAMPLES)
+            owner = evidence.benchmark_index(evidence.described)
+            growth = along(evidence, some, self._decades(np.asarray(flops, dtype=float)), self.seed)
+            own = cluster_rates(self._description(), owner, growth, some.floor, some.top)
+            rates, groups = np.concatenate([rates, own], axis=2), [*groups, *evidence.described]
         return xr.Dataset(
-            {"pass_rate": (("sample", "flops", "cluster"), self._along(flops).group_rates)},
+            {"pass_rate": (("sample", "flops", "cluster"), rates)},
             coords={
                 "flops": np.asarray(flops, dtype=float),
-                "cluster": ("cluster", [group.name for group in evidence.groups]),
-                "benchmark": ("cluster", [group.benchmark for group in evidence.groups]),
+                "cluster": ("cluster", [group.name for group in groups]),
+                "benchmark": ("cluster", [group.benchmark for group in groups]),
             },
         )
 
     def _along(self, flops: NDArray[np.float64]) -> Scores:
         evidence, draws, _ = self._fitted()
-        scores = predict(evidence, draws, self._decades(np.asarray(flops, dtype=float)), self.priors, self.seed)
-        step = max(1, len(draws) // PLOT_SAMPLES)
-        return Scores(scores.observed[::step], scores.latent[::step], scores.group_rates[::step])
+        some = draws.thinned(PLOT_SAMPLES)
+        return predict(evidence, some, self._decades(np.asarray(flops, dtype=float)), self.priors, self.seed)

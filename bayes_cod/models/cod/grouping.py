@@ -20,8 +20,10 @@ from bayes_cod.ladder import Counts, Ladder
 
 type FloatArray = NDArray[np.float64]
 type Rest = Literal["map", "law"]
+type Clusters = Literal["describe", "model", "none"]
 
 REST = "rest"
+WHOLE = "all"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class GroupingSettings:
     Attributes
     ----------
     clusters
-        Whether to cluster where it is possible; otherwise one group a benchmark.
+        "describe": one group a benchmark is forecast, and clusters are described along its path; "model": each cluster
+        has a curve of its own in the model and the rest goes through the map; "none": no clusters.
     min_trials
         Trials a question that clustering needs on average (half of them form the clusters).
     min_questions
@@ -44,7 +47,7 @@ class GroupingSettings:
         What forecasts the rest: the map from the subset, or a law of its own in bands of difficulty.
     """
 
-    clusters: bool = True
+    clusters: Clusters = "describe"
     min_trials: float = 8.0
     min_questions: int = 100
     min_size: int = 10
@@ -97,6 +100,8 @@ class Evidence:
         Groups with a law of their own.
     rest
         One group a benchmark whose score goes through the map; empty ones are absent.
+    described
+        Clusters and rests that are described along their benchmark's path and not forecast themselves.
     n_questions, n_trials
         Questions ``(benchmark,)`` and mean trials a question, for the noise of an evaluation.
     notes
@@ -109,6 +114,7 @@ class Evidence:
     chance: FloatArray
     groups: tuple[Group, ...]
     rest: tuple[Group, ...]
+    described: tuple[Group, ...]
     n_questions: NDArray[np.int64]
     n_trials: FloatArray
     notes: tuple[str, ...]
@@ -145,6 +151,7 @@ def gather(ladder: Ladder, settings: GroupingSettings, seed: int) -> Evidence:
         raise InputError("all rungs have the same compute; a forecast needs rungs of different compute")
     groups: list[Group] = []
     rest: list[Group] = []
+    described: list[Group] = []
     kept: list[str] = []
     sizes: list[tuple[int, float]] = []
     notes: list[str] = []
@@ -160,9 +167,14 @@ def gather(ladder: Ladder, settings: GroupingSettings, seed: int) -> Evidence:
         columns = np.array([names.index(name) for name in present])
         # a stream of its own for each benchmark, so that its split does not depend on which others are chosen
         rng = np.random.default_rng([seed, *benchmark.encode()])
-        clustered, outside, note = _group_benchmark(counts, columns, len(names), log_flops, settings, rng)
-        groups += clustered
-        rest += outside
+        make = _GroupMaker(counts, columns, len(names))
+        clustered, outside, note = _group_benchmark(make, log_flops, settings, rng)
+        if settings.clusters == "model" or clustered[0].name == WHOLE:
+            groups += clustered
+            rest += outside
+        else:
+            groups.append(make.whole())
+            described += clustered + outside
         kept.append(benchmark)
         sizes.append((len(counts.questions), float(counts.n_trials.mean())))
         notes += note
@@ -175,52 +187,63 @@ def gather(ladder: Ladder, settings: GroupingSettings, seed: int) -> Evidence:
         chance=np.array([ladder.chance(name) for name in kept]),
         groups=tuple(groups),
         rest=tuple(rest),
+        described=tuple(described),
         n_questions=np.array([size for size, _ in sizes], dtype=np.int64),
         n_trials=np.array([trials for _, trials in sizes]),
         notes=tuple(notes),
     )
 
 
-def _group_benchmark(
-    counts: Counts,
-    columns: NDArray[np.int64],
-    n_rungs: int,
-    log_flops: FloatArray,
-    settings: GroupingSettings,
-    rng: np.random.Generator,
-) -> tuple[list[Group], list[Group], list[str]]:
-    every = np.ones(len(counts.questions), dtype=bool)
+@dataclass(frozen=True)
+class _GroupMaker:
+    """Makes groups of a benchmark's questions; `columns` are the rungs that answered it."""
 
-    def group(name: str, members: NDArray[np.bool_], half: TrialCounts) -> Group:
-        n_trials, n_correct = np.zeros(n_rungs, dtype=np.int64), np.zeros(n_rungs, dtype=np.int64)
+    counts: Counts
+    columns: NDArray[np.int64]
+    n_rungs: int
+
+    @property
+    def trials(self) -> TrialCounts:
+        return TrialCounts.of(self.counts.n_correct, self.counts.n_trials)
+
+    def whole(self) -> Group:
+        return self.group(WHOLE, np.ones(len(self.counts.questions), dtype=bool), self.trials)
+
+    def group(self, name: str, members: NDArray[np.bool_], half: TrialCounts) -> Group:
+        n_trials, n_correct = np.zeros(self.n_rungs, dtype=np.int64), np.zeros(self.n_rungs, dtype=np.int64)
         rates = np.nan_to_num(half.pass_rates[members]).mean(axis=0)  # a score is the mean over questions
-        n_trials[columns] = half.n_trials[members].sum(axis=0)
-        n_correct[columns] = np.rint(rates * n_trials[columns])
+        n_trials[self.columns] = half.n_trials[members].sum(axis=0)
+        n_correct[self.columns] = np.rint(rates * n_trials[self.columns])
         weight = float(members.mean())
-        ids = tuple(str(question) for question in counts.questions[members])
-        return Group(counts.benchmark, name, ids, weight, n_trials, n_correct)
+        ids = tuple(str(question) for question in self.counts.questions[members])
+        return Group(self.counts.benchmark, name, ids, weight, n_trials, n_correct)
 
-    whole = TrialCounts.of(counts.n_correct, counts.n_trials)
+
+def _group_benchmark(
+    make: _GroupMaker, log_flops: FloatArray, settings: GroupingSettings, rng: np.random.Generator
+) -> tuple[list[Group], list[Group], list[str]]:
+    counts, whole, group = make.counts, make.trials, make.group
+    every = np.ones(len(counts.questions), dtype=bool)
     enough = counts.n_trials.mean() >= settings.min_trials and len(every) >= settings.min_questions
-    if not (settings.clusters and enough):
+    if settings.clusters == "none" or not enough:
         note = []
-        if settings.clusters:
+        if settings.clusters != "none":
             note = [
                 f"{counts.benchmark}: {len(every)} questions with {counts.n_trials.mean():.3g} trials each do not bear "
                 "clustering on one half of the trials; one group of all questions"
             ]
-        return [group("all", every, whole)], [], note
+        return [make.whole()], [], note
     split = split_trials(whole, rng)
     vectors = split.clustering.pass_rates
     labels = np.full(len(every), -1)
     passed = ~zero_mask(vectors)
     if passed.sum() >= settings.min_size:
-        filled = fill_missing(vectors[passed], log_flops[columns])
+        filled = fill_missing(vectors[passed], log_flops[make.columns])
         labels[passed] = ImprovedMeanShift(quantile=settings.quantile, min_size=settings.min_size).fit_predict(filled)
     found, sizes = np.unique(labels[labels >= 0], return_counts=True)
     if len(found) == 0:
         note = [f"{counts.benchmark}: no cluster of at least {settings.min_size} questions; one group of all questions"]
-        return [group("all", every, whole)], [], note
+        return [make.whole()], [], note
     largest = found[np.argsort(-sizes, kind="stable")][: settings.max_clusters]
     last_rate = {label: np.nanmean(vectors[labels == label, -1]) for label in largest}
     ordered = sorted(largest, key=lambda label: (-last_rate[label], label))

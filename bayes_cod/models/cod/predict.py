@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -86,6 +87,12 @@ class Draws:
     def __len__(self) -> int:
         return len(self.curvature)
 
+    def thinned(self, size: int) -> Draws:
+        """About so many of the draws, evenly spaced."""
+        step = max(1, len(self) // size)
+        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: array[::step] for name, array in arrays.items() if array is not None})
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -133,11 +140,7 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
     shared_ahead, own_ahead = target_luck(
         draws.shared_walk, draws.own_walk, np.repeat(decades[:, None], n_benchmark, axis=1), rng
     )
-    growth = _interpolated(_persistent(evidence, draws, rng), evidence.decades, decades)
-    ahead = curved_ahead(np.maximum(decades, 0.0)[None, :], draws.curvature[:, None])
-    below = curved(np.minimum(decades, evidence.decades[0])[None, :], draws.curvature[:, None])
-    below = below - curved(evidence.decades[0], draws.curvature)[:, None]
-    trend = growth + draws.slope[:, :, None] * (ahead + below)[:, None, :]
+    trend = _trend(evidence, draws, decades, _persistent(evidence, draws, rng))
     own_ahead += draws.own_luck[:, None, None] * rng.standard_normal(own_ahead.shape)
     shared_ahead += draws.shared_luck[:, None] * rng.standard_normal(shared_ahead.shape)
     luck = draws.slope[:, None, :] * shared_ahead[..., None] + own_ahead
@@ -162,6 +165,26 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
         full = full + share * noise * rng.standard_normal(full.shape)
         observed[:, point] = rng.binomial(trials, np.clip(full, 0, 1)) / trials
     return Scores(observed, latent, group_rates)
+
+
+def along(evidence: Evidence, draws: Draws, decades: FloatArray, seed: int) -> FloatArray:
+    """Growth of the benchmarks on eta from the last rung, passing luck of the rungs included there.
+
+    At rungs it is what was seen there, beyond the last it goes on from what persists ``(sample, benchmark, point)``.
+    """
+    persistent = _persistent(evidence, draws, np.random.default_rng(seed))
+    decades = np.asarray(decades, dtype=float)
+    within, ahead = (_trend(evidence, draws, decades, path) for path in (draws.path, persistent))
+    return np.where(decades > 0, ahead, within)
+
+
+def _trend(evidence: Evidence, draws: Draws, decades: FloatArray, path: FloatArray) -> FloatArray:
+    """A path carried on to any point without luck ``(sample, benchmark, point)``."""
+    growth = _interpolated(path, evidence.decades, decades)
+    ahead = curved_ahead(np.maximum(decades, 0.0)[None, :], draws.curvature[:, None])
+    below = curved(np.minimum(decades, evidence.decades[0])[None, :], draws.curvature[:, None])
+    below = below - curved(evidence.decades[0], draws.curvature)[:, None]
+    return np.asarray(growth + draws.slope[:, :, None] * (ahead + below)[:, None, :])
 
 
 def _persistent(evidence: Evidence, draws: Draws, rng: np.random.Generator) -> FloatArray:

@@ -85,12 +85,12 @@ class Priors:
     slope_spread_sd: float = 0.5
     benchmark_share: float = 0.6
     group_spread: float = 0.15
-    curvature_mean: float = 0.2
+    curvature_mean: float = 0.3
     curvature_sd: float = 0.15
     curvature_spread: float = 0.05
-    shared_walk: float = float(np.log(0.10))
+    shared_walk: float = float(np.log(0.07))
     shared_walk_sd: float = 0.5
-    own_walk: float = float(np.log(0.2))
+    own_walk: float = float(np.log(0.12))
     own_walk_sd: float = 0.7
     shared_luck: float = float(np.log(0.03))
     shared_luck_sd: float = 0.3

@@ -1,6 +1,7 @@
 """Bayesian COD on a ladder that obeys its law: the numbers, and what stands beside them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Explained, Forecaster
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.cod.forecaster import BayesianCOD
-from bayes_cod.models.cod.grouping import GroupingSettings
+from bayes_cod.models.cod.grouping import Clusters, GroupingSettings
 from bayes_cod.sampling import SamplerSettings
 
 DECADES = np.array([-2.0, -1.5, -1.0, -0.5, 0.0])
@@ -33,10 +34,10 @@ def ladder() -> Ladder:
     return count_ladder(rates(DECADES), DECADES, n_trials=40, seed=3)
 
 
-def model(seed: int = 0) -> BayesianCOD:
+def model(seed: int = 0, clusters: Clusters = "describe") -> BayesianCOD:
     return BayesianCOD(
         seed,
-        grouping=GroupingSettings(min_questions=60, max_clusters=2),
+        grouping=GroupingSettings(clusters, min_questions=60, max_clusters=2),
         sampler=SamplerSettings(draws=400, tune=400, chains=2, cores=2),
     )
 
@@ -119,7 +120,7 @@ def test_facts(forecast: Forecast) -> None:
     facts = forecast.facts
     assert facts["decades"] == pytest.approx({"+0.3": 0.3, "+1": 1.0})
     assert set(facts["share_extrapolating"]) == set(LEVELS)
-    assert facts["share_extrapolating"]["narrow"] == pytest.approx(1)
+    assert facts["share_extrapolating"]["narrow"] == pytest.approx(1)  # one group of all questions
     assert 0 < facts["share_extrapolating"]["wide"] < 1
     assert set(facts["settings"]) == {"priors", "grouping", "sampler", "seed"}
     assert facts["n_rungs"] == 5
@@ -183,3 +184,34 @@ def test_cluster_observations(fitted: BayesianCOD) -> None:
     score = (seen["weight"] * seen["pass_rate"]).groupby([seen["benchmark"], seen["model"]]).sum()
     expected = rates(DECADES)["narrow"].mean(axis=0)
     np.testing.assert_allclose(score["narrow"], expected, atol=0.05)
+
+
+# ---------------------------------------------------------------- clusters in the model, and other families
+
+
+@pytest.fixture(scope="module")
+def modelled() -> BayesianCOD:
+    return model(clusters="model").fit(ladder())
+
+
+@pytest.mark.slow
+def test_modelled_clusters_and_the_map_forecast_the_benchmark(modelled: BayesianCOD) -> None:
+    forecast = modelled.forecast(TARGETS)
+    for position, target in enumerate(TARGETS):
+        score = float(rates(AHEAD)["wide"][:, position].mean())
+        low, high = forecast.interval(target.name, "wide", 0.95)
+        assert low < score < high and high - low < 0.6
+    kinds = modelled.clusters().set_index(["benchmark", "cluster"])["kind"]
+    assert kinds["wide", "rest"] == "map"
+    assert kinds["wide", "cluster 1"] in ("law", "flat")
+
+
+@pytest.mark.slow
+def test_a_longer_ladder_of_the_same_benchmarks_narrows_a_short_one() -> None:
+    short, longer = ladder().select(models=["m2", "m3", "m4"]), ladder()
+    other = replace(longer, models=longer.models.assign(family="other"))
+    widths = []
+    for pool in (None, other):
+        forecast = model(clusters="none").fit(short, pool=pool).forecast(TARGETS[1:])
+        widths.append(np.mean([np.ptp(forecast.interval("+1", name, 0.9)) for name in LEVELS]))
+    assert widths[1] < 0.9 * widths[0]

@@ -1,5 +1,7 @@
 """Groups of questions: no trial used twice, nothing lost, and every benchmark on its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bayes_ladders import count_ladder, eta_law, law_rates
@@ -10,7 +12,7 @@ from bayes_cod.models.cod import grouping
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
 
 DECADES = np.array([-1.5, -1.0, -0.5, 0.0])
-SETTINGS = GroupingSettings(min_questions=60)
+SETTINGS = GroupingSettings(clusters="model", min_questions=60)
 
 
 def two_kinds(questions: int = 120, n_trials: int = 40, seed: int = 0) -> Ladder:
@@ -95,12 +97,22 @@ def test_too_few_questions_make_one_group_with_a_note() -> None:
 
 
 def test_clusters_can_be_switched_off_without_a_note(ladder: Ladder) -> None:
-    evidence = gather(ladder, GroupingSettings(clusters=False), seed=0)
+    evidence = gather(ladder, GroupingSettings(clusters="none"), seed=0)
     assert [group.name for group in evidence.groups] == ["all", "all"] and evidence.notes == ()
 
 
+def test_described_clusters_leave_the_forecast_to_all_questions_and_all_trials(ladder: Ladder) -> None:
+    modelled = gather(ladder, SETTINGS, seed=0)
+    described = gather(ladder, replace(SETTINGS, clusters="describe"), seed=0)
+    assert [group.name for group in described.groups] == ["all", "all"] and described.rest == ()
+    assert described.groups[0].n_trials.tolist() == [120 * 40] * len(DECADES)
+    names = sorted((group.benchmark, group.name) for group in described.described)
+    assert names == sorted((group.benchmark, group.name) for group in (*modelled.groups, *modelled.rest))
+    assert modelled.described == ()
+
+
 def test_rest_can_follow_laws_of_its_own(ladder: Ladder) -> None:
-    evidence = gather(ladder, GroupingSettings(min_questions=60, rest="law"), seed=0)
+    evidence = gather(ladder, GroupingSettings(clusters="model", min_questions=60, rest="law"), seed=0)
     names = [group.name for group in evidence.groups if group.benchmark == "first"]
     assert evidence.rest == () and f"{REST} 1" in names
     weights = [group.weight for group in evidence.groups if group.benchmark == "first"]
@@ -108,7 +120,7 @@ def test_rest_can_follow_laws_of_its_own(ladder: Ladder) -> None:
 
 
 def test_fewer_clusters_keep_the_largest(ladder: Ladder) -> None:
-    evidence = gather(ladder, GroupingSettings(min_questions=60, max_clusters=1), seed=0)
+    evidence = gather(ladder, GroupingSettings(clusters="model", min_questions=60, max_clusters=1), seed=0)
     (group,) = (group for group in evidence.groups if group.benchmark == "first")
     every = [group for group in gather(ladder, SETTINGS, seed=0).groups if group.benchmark == "first"]
     assert len(group.questions) == max(len(other.questions) for other in every)

@@ -32,6 +32,7 @@ def evidence() -> Evidence:
         chance=np.array([np.nan, 0.0]),
         groups=(group("whole", "all", 1.0), group("clustered", "cluster 1", 0.5), group("clustered", "cluster 2", 0.3)),
         rest=(group("clustered", "rest", 0.2),),
+        described=(),
         n_questions=np.array([100, 100]),
         n_trials=np.array([10.0, 10.0]),
         notes=(),
