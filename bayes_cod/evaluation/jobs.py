@@ -111,17 +111,40 @@ def code_version() -> str:
     return f"{bayes_cod.__version__}+{digest.hexdigest()[:16]}"
 
 
-def run_batch(jobs: Sequence[Job], own: Ladder, pool: Ladder | None, folder: Path | None) -> list[pd.DataFrame]:
+@dataclass
+class View:
+    """What jobs on one family are cut from.
+
+    Attributes
+    ----------
+    own
+        The family's models with all results; every job sees only what lies below its cut.
+    pool
+        Other families' models with all results.
+    """
+
+    own: Ladder
+    pool: Ladder | None
+    _last: tuple[str, tuple[str, ...], Ladder, Ladder | None] | None = field(default=None, repr=False)
+
+    def of(self, fit: Fit) -> tuple[Ladder, Ladder | None]:
+        """Training set and pool of a cut; the last one asked for is kept, as jobs of one cut follow one another."""
+        if self._last is None or self._last[:2] != (fit.cut, fit.benchmarks):
+            training = self.own.select(cut=fit.cut, benchmarks=fit.benchmarks)
+            others = None if self.pool is None else _shared(self.pool, fit.benchmarks)
+            self._last = (fit.cut, fit.benchmarks, training, others)
+        return self._last[2:]
+
+
+def run_batch(jobs: Sequence[Job], view: View, folder: Path | None) -> list[pd.DataFrame]:
     """Run jobs of one family one after the other in this process, keeping each when it is done.
 
     Parameters
     ----------
     jobs
         Jobs on one family.
-    own
-        The family's models with all results; every job sees only what lies below its cut.
-    pool
-        Other families' models with all results.
+    view
+        The family.
     folder
         Where finished jobs are kept; nowhere if None.
 
@@ -132,14 +155,14 @@ def run_batch(jobs: Sequence[Job], own: Ladder, pool: Ladder | None, folder: Pat
     """
     results = []
     for job in jobs:
-        result = run_job(job, own, pool)
+        result = run_job(job, view)
         if folder is not None:
             _keep(result, folder / f"{job.key}.parquet")
         results.append(result)
     return results
 
 
-def run_job(job: Job, own: Ladder, pool: Ladder | None) -> pd.DataFrame:
+def run_job(job: Job, view: View) -> pd.DataFrame:
     """Fit one method below one cut and score its forecasts of the larger models.
 
     A method that refuses (`GateError`, or a convergence gate that was not passed) or can't use the data
@@ -150,8 +173,7 @@ def run_job(job: Job, own: Ladder, pool: Ladder | None) -> pd.DataFrame:
     pandas.DataFrame
         One row a cell, with the columns `COLUMNS`.
     """
-    training = own.select(cut=job.fit.cut, benchmarks=job.fit.benchmarks)
-    others = None if pool is None else _shared(pool, job.fit.benchmarks)
+    training, others = view.of(job.fit)
     forecaster = job.method.make(job.method.name, job.seed, **job.method.settings)
     start = time.perf_counter()
     forecast, status, reason = None, OK, ""

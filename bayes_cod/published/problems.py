@@ -39,6 +39,8 @@ class Solution:
         Fitted log losses of the rungs, for loss-based methods.
     facts
         What should stand beside the forecast.
+    state
+        Where a refit to a replicate may start, for methods with a slow search.
     """
 
     predict: Callable[[Target], float]
@@ -46,6 +48,7 @@ class Solution:
     n_params: int
     fitted_log_loss: FloatArray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    state: Any = None
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,17 @@ class LossProblem(ScoreProblem):
             checkpoint_loss=self.checkpoint_loss[kept],
             checkpoint_score=self.checkpoint_score[kept],
             checkpoint_progress=self.checkpoint_progress[kept],
+        )
+
+    def finals(self) -> Self:
+        """The problem without checkpoints before the end of training."""
+        final = self.checkpoint_progress >= 1
+        return replace(
+            self,
+            checkpoint_model=self.checkpoint_model[final],
+            checkpoint_loss=self.checkpoint_loss[final],
+            checkpoint_score=self.checkpoint_score[final],
+            checkpoint_progress=self.checkpoint_progress[final],
         )
 
     def resample(self, solution: Solution, rng: np.random.Generator) -> Self:
