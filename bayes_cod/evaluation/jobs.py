@@ -17,6 +17,7 @@ import pandas as pd
 
 import bayes_cod
 from bayes_cod import methods
+from bayes_cod import published as registry
 from bayes_cod.errors import GateError, InputError
 from bayes_cod.evaluation import scores
 from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH, Fit
@@ -26,9 +27,12 @@ from bayes_cod.ladder import Ladder
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (
-    *("cli.py", "monitor.py", "evaluation/summary.py", "evaluation/clusters.py"),
+    *("cli.py", "inspection.py", "monitor.py", "output.py", "planning.py", "readout.py", "run.py"),
+    *("evaluation/summary.py", "evaluation/clusters.py"),
     *("commands/", "datasets/", "decisions/", "plots/", "readers/", "report/"),
 )
+# Parts that the published methods don't import, so that work on the models leaves their finished jobs valid.
+_NO_INFLUENCE_ON_POINTS = ("methods.py", "models/", "sampling.py")
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,16 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
         raise InputError(f"the settings of method '{method.name}' are not plain values ({error})") from None
     own = job_seed(seed, method.name, fit.family, fit.cut)
     parts = [
-        *(data_hash, code_version(), method.name, settings, str(seed), pool, fit.family, fit.cut),
+        *(
+            data_hash,
+            code_version(published=method.name in registry.names()),
+            method.name,
+            settings,
+            str(seed),
+            pool,
+            fit.family,
+            fit.cut,
+        ),
         *fit.benchmarks,
         *(fit.cells["target"] + "\t" + fit.cells["benchmark"]),
     ]
@@ -100,13 +113,20 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
 
 
 @cache
-def code_version() -> str:
-    """Version of the package and of the source that forecasts and scores, so that no stale result is resumed."""
+def code_version(published: bool = False) -> str:
+    """Version of the package and of the source that forecasts and scores, so that no stale result is resumed.
+
+    Parameters
+    ----------
+    published
+        Of what a published method runs on; otherwise of everything that any method does.
+    """
     root = Path(bayes_cod.__file__).parent
+    left_out = _NO_INFLUENCE + (_NO_INFLUENCE_ON_POINTS if published else ())
     digest = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
         name = file.relative_to(root).as_posix()
-        if not name.startswith(_NO_INFLUENCE):
+        if not name.startswith(left_out):
             digest.update(name.encode() + b"\0" + file.read_bytes())
     return f"{bayes_cod.__version__}+{digest.hexdigest()[:16]}"
 

@@ -129,10 +129,11 @@ class ItemMethod(PointMethod[ItemProblem]):
     """A method that sees counts of questions."""
 
     anchor: str | None = None
+    smooth: bool = False
 
     def problems(self, ladder: Ladder, pool: Ladder | None = None) -> list[ItemProblem]:
         """Counts of the questions, one problem a benchmark."""
-        return item_problems(ladder, self.anchor, pool)
+        return item_problems(ladder, self.anchor, pool, smooth=self.smooth)
 
 
 def last_rung(problem: ScoreProblem, reason: str | None = None) -> Solution:

@@ -100,6 +100,9 @@ class COD(ItemMethod):
         In-sample error below which the spline is accepted.
     name
         Name in tables.
+    smooth
+        Pool every rung's counts with those of its neighbouring checkpoints, where the items table lists them, as the
+        paper does with the previous and the next one.
     """
 
     def __init__(
@@ -110,6 +113,8 @@ class COD(ItemMethod):
         anchor: str | None = None,
         rmse: float = RMSE_THRESHOLD,
         name: str = "cod",
+        *,
+        smooth: bool = False,
     ) -> None:
         if mapping not in ("spline", "quartic", "none"):
             raise InputError(f"mapping must be 'spline', 'quartic' or 'none', got '{mapping}'")
@@ -119,6 +124,7 @@ class COD(ItemMethod):
         self.anchor = anchor
         self.rmse = rmse
         self.name = name
+        self.smooth = smooth
 
     def solve_many(self, problems: Sequence[ItemProblem], start: Solution | None = None) -> list[Solution]:
         """Cluster the questions, fit a law per cluster, keep those that extrapolate, and fit the map."""

@@ -274,7 +274,9 @@ def score_problems(ladder: Ladder) -> list[ScoreProblem]:
     return problems
 
 
-def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None = None) -> list[ItemProblem]:
+def item_problems(
+    ladder: Ladder, anchor: str | None = None, pool: Ladder | None = None, *, smooth: bool = False
+) -> list[ItemProblem]:
     """One problem for every benchmark with counts, over the questions that all its rungs answered.
 
     Parameters
@@ -285,6 +287,9 @@ def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None
         Model of `pool` (or of `ladder`) that informs the map.
     pool
         Where to look for the anchor.
+    smooth
+        Pool a model's counts with those of the neighbouring checkpoints that the items table lists under its name
+        (rows with a `checkpoint`); nothing changes where it lists none.
 
     Raises
     ------
@@ -293,6 +298,8 @@ def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None
     """
     if ladder.items is None:
         ladder.counts("", [])  # raises, naming the table
+    if smooth:
+        ladder = _pool_checkpoints(ladder)
     problems = []
     for plain in score_problems(ladder):
         counts = ladder.counts(plain.benchmark, plain.models)
@@ -314,6 +321,12 @@ def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None
             )
         )
     return problems
+
+
+def _pool_checkpoints(ladder: Ladder) -> Ladder:
+    assert ladder.items is not None
+    counts = ladder.items.groupby(["benchmark", "question_id", "model"], as_index=False, observed=True)
+    return replace(ladder, items=counts[["n_trials", "n_correct"]].sum())
 
 
 def _anchor_rates(

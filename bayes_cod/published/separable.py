@@ -94,6 +94,11 @@ class LinearPart:
         lower = edge_cost < cost
         g, scale, cost = np.where(lower, 0.0, g), np.where(lower, edge, scale), np.where(lower, edge_cost, cost)
         kind = np.where(lower, (edge == free).astype(np.int64), kind)
+        flat = np.clip(y_mean + 0 * cost, 0.0, MOST_LEVEL)  # edge A = 0
+        flat_cost = rss(flat, np.zeros(shape))
+        lower = flat_cost < cost
+        g, scale, cost = np.where(lower, flat, g), np.where(lower, 0.0, scale), np.where(lower, flat_cost, cost)
+        kind = np.where(lower, 0, kind)
         inner = cov / np.where(e_var > 1e-14, e_var, np.inf)
         inner_g = y_mean - inner * e_mean
         inside = (inner_g >= 0) & (inner >= 0) & (inner_g + inner <= 1) & (inner_g <= MOST_LEVEL)
