@@ -95,6 +95,11 @@ class _KMeansClusterer(_WeightedRowClusterer):
     start_: dict[int, FloatArray]
     centres_: dict[int, FloatArray]
 
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+        """Cluster difficulty vectors [question, rung], complete pass rates."""
+        self.centres_ = {}
+        return super().fit(X, y)
+
     def _kmeans(self, rows: FloatArray, weights: IntArray, n_clusters: int) -> tuple[IntArray, FloatArray]:
         if n_clusters < 1:
             raise InputError(f"n_clusters must be 1 or more, got {n_clusters}.")
@@ -106,7 +111,7 @@ class _KMeansClusterer(_WeightedRowClusterer):
             model = KMeans(n_clusters=k, init=start, n_init=1, random_state=self.random_state)
         model.fit(rows, sample_weight=weights)
         centres = np.asarray(model.cluster_centers_, dtype=float)
-        self.centres_ = {**getattr(self, "centres_", {}), k: centres}
+        self.centres_ = {**self.centres_, k: centres}
         return model.labels_.astype(np.int64), centres
 
 
