@@ -4,8 +4,8 @@
 
 runs every point method and its +bootstrap and +conformal forms; `--methods all,bayesian` adds the Bayesian models on
 ladders with counts of questions. The text of the page is kept; only what stands between ``<!-- begin NAME -->`` and
-``<!-- end NAME -->`` is replaced. Finished jobs are kept in ``--work``, in the layout of `bayes-cod backtest --out`: the
-same command, started again, goes on where it stopped, and a back-test of a whole ladder made there is not made again.
+``<!-- end NAME -->`` is replaced. Finished jobs are kept in ``--work``, in the layout of `bayes-cod backtest --out`:
+the same command, started again, goes on where it stopped, and a back-test made there is not made again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import pandas as pd
 from bayes_cod import read_ladder
 from bayes_cod.datasets import microladder
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest, paired, summarise
+from bayes_cod.evaluation import Method, backtest, common_cells, paired, summarise
 from bayes_cod.methods import names, resolve
 
 HERE = Path(__file__).parent
 LOSS_BASED = ("flp", "flpm", "olmo-two-step", "gadre", "llama3")
 SIMPLEST = "last-rung"
 MIN_ANSWERED = 0.9
-"""Share of the cells from which a method is in the tables; the others are set against `REFERENCE` on their own cells."""
+"""Share of the cells from which a method is in the tables; others are set against `REFERENCE` on their own cells."""
 REFERENCE = "exponential"
 OPENLM_TASKS = ("hellaswag", "lambada_openai", "arc_easy", "arc_challenge", "piqa", "copa", "boolq", "winograd")
 PYTHIA_TASKS = ("lambada_openai", "piqa", "arc_easy", "arc_challenge", "sciq", "winogrande", "logiqa", "wsc")
@@ -108,16 +108,15 @@ def tables(cells: pd.DataFrame, by: Sequence[str]) -> str:
     points = [name for name in every if "+" not in name]
     with_intervals = [name for name in every if name in calibrated]
     parts = [_points(cells, points)]
-    parts += [_by(cells, column, _compared(cells, points)) for column in by if cells_have_groups(cells, column)]
+    parts += [
+        _by(cells, column, _compared(cells, points))
+        for column in by
+        if column not in cells or len(set(cells[column])) > 1
+    ]
     if with_intervals:
         parts.append(_intervals(cells, with_intervals))
     parts.append(_too_few(cells, every))
     return "\n".join(part for part in parts if part)
-
-
-def cells_have_groups(cells: pd.DataFrame, column: str) -> bool:
-    """Whether a grouping splits the cells; distances always may."""
-    return column not in cells or cells[column].nunique() > 1
 
 
 def _compared(cells: pd.DataFrame, methods: Sequence[str]) -> list[str]:
@@ -240,8 +239,6 @@ def _too_few(cells: pd.DataFrame, methods: Sequence[str]) -> str:
 
 
 def _common(cells: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    from bayes_cod.evaluation import common_cells
-
     return common_cells(cells, methods, min_answered=MIN_ANSWERED)
 
 
