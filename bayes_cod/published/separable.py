@@ -21,6 +21,8 @@ type Basis = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 MOST_LEVEL = 0.999
 """Largest level g where it is fitted."""
+TIE = 1e-11
+"""Sums of squares that differ by less count as equal: a few millionths of a score at every rung."""
 _TINY = 1e-12
 
 
@@ -139,6 +141,9 @@ def scan(linear: LinearPart, basis: FloatArray, y: FloatArray) -> FloatArray:
 def best_starts(cost: FloatArray, n_columns: int, n_starts: int, apart: int) -> IntArray:
     """Numbers of the cheapest grid points [problem, start], each in a column of its own, cheapest first.
 
+    Of columns that cost the same but for `TIE` the first is taken: data that leave a slope open (a jump between two
+    rungs) get the least slope that fits them, and not one that rounding chose.
+
     Parameters
     ----------
     cost : [problem, candidate]
@@ -155,7 +160,7 @@ def best_starts(cost: FloatArray, n_columns: int, n_starts: int, apart: int) -> 
     rows, columns = np.arange(len(cost)), np.arange(n_columns)
     chosen = np.empty((len(cost), n_starts), dtype=np.int64)
     for start in range(n_starts):
-        at = cheapest.argmin(axis=1)
+        at = (cheapest <= cheapest.min(axis=1, keepdims=True) * (1 + 1e-9) + TIE).argmax(axis=1)
         chosen[:, start] = per_column[rows, at] * n_columns + at
         cheapest = np.where(np.abs(columns - at[:, None]) <= apart, np.inf, cheapest)
     return chosen
@@ -212,5 +217,5 @@ def _project(jacobian: FloatArray, basis: FloatArray, kind: IntArray) -> FloatAr
 def first_of_the_best(rss: FloatArray) -> IntArray:
     """Place in the flattened `rss` [problem, start] of each problem's best start; of equal ones the first."""
     least = rss.min(axis=1, keepdims=True)
-    best = np.argmax(rss <= least * (1 + 1e-9) + 1e-20, axis=1)
+    best = np.argmax(rss <= least * (1 + 1e-6) + TIE, axis=1)
     return np.asarray(np.arange(len(rss)) * rss.shape[1] + best, dtype=np.int64)

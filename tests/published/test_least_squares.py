@@ -95,3 +95,16 @@ def test_laws_fitted_together_are_those_fitted_alone() -> None:
         alone = fit_laws(X, row[None], free_c=True, chance=None)[0]
         assert fit.rss == pytest.approx(alone.rss, rel=1e-9, abs=1e-15)
         assert fit(np.array([0.5]))[0] == pytest.approx(alone(np.array([0.5]))[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("jump", [0.2, 0.35, 0.6])
+def test_a_slope_that_the_data_leave_open_is_the_least_that_fits(jump: float) -> None:
+    # any steep law goes through these scores; rounding must not choose which
+    x = np.array([-1.7, -0.8, 0.0])
+    fits = [
+        fit_laws(x, np.array([[0.0, 0.0, jump + noise]]), free_c=False, chance=0.0)[0]
+        for noise in (0.0, 1e-15, -1e-15, 3e-14)
+    ]
+    assert all(fit.rss < 1e-10 for fit in fits)
+    np.testing.assert_allclose([fit.beta for fit in fits], fits[0].beta, rtol=1e-6)
+    assert fits[0].beta < 6
