@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-FILES = ("cells.csv", "summary.csv", "reliability.png", "pit.png", "error_by_distance.png", "skill.png")
+FILES = ("cells.csv", "summary.csv", "seconds.csv", "reliability.png", "pit.png", "error_by_distance.png", "skill.png")
 JOBS = "jobs"
+JOB = ["method", "ladder", "family", "cut", "seconds"]
 
 
 def backtest(
@@ -69,8 +70,8 @@ def backtest(
     """Forecast larger models of a ladder from its smaller ones, and score the forecasts.
 
     Every family is cut at every rung that leaves --min-rungs; each method is fitted up to the cut and forecasts all
-    larger evaluated models. Writes cells.csv (one row a cell and method), summary.csv and plots. Finished jobs are
-    kept in OUT/jobs: the same command, started again, goes on where it was interrupted.
+    larger evaluated models. Writes cells.csv (one row a cell and method), summary.csv, seconds.csv and plots. Finished
+    jobs are kept in OUT/jobs: the same command, started again, goes on where it was interrupted.
 
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
@@ -131,7 +132,11 @@ def show(cells: pd.DataFrame, overall: pd.DataFrame, out: Path) -> None:
         )
     baseline = compared["baseline"].iloc[0] if len(compared) else ""
     if baseline:
-        console.print(f"Skill is 1 - CRPS / CRPS of {baseline}.", style="dim", markup=False)
+        console.print(
+            f"− baseline is CRPS less that of {baseline}, cell by cell; skill is 1 - CRPS / CRPS of {baseline}.",
+            style="dim",
+            markup=False,
+        )
     silent = cells[cells["status"] != "ok"]
     for (name, status, reason), rows in silent.groupby(["method", "status", "reason"], sort=False):
         console.print(Text(f"• {name}: {len(rows)} cells {status}: {reason}", style="yellow"), soft_wrap=True)
@@ -139,7 +144,18 @@ def show(cells: pd.DataFrame, overall: pd.DataFrame, out: Path) -> None:
 
 
 def _summary(overall: pd.DataFrame) -> Table:
-    names = ("cells", "error", "CRPS", "bias", "50 % holds", "90 % holds", "90 % width", "skill", "seconds a fit")
+    names = (
+        "cells",
+        "error",
+        "CRPS",
+        "− baseline",
+        "bias",
+        "50 % holds",
+        "90 % holds",
+        "90 % width",
+        "skill",
+        "s a fit",
+    )
     table = Table(
         "method",
         *[Column(name, justify="right") for name in names],
@@ -152,6 +168,7 @@ def _summary(overall: pd.DataFrame) -> Table:
             f"{row['n_cells']}",
             _number(row, "abs_error_points", 1.0, 1),
             _number(row, "crps_points", 1.0, 1),
+            _number(row, "crps_minus_baseline_points", 1.0, 1),
             _number(row, "bias_points", 1.0, 1),
             _number(row, "coverage_50", 100.0, 0, " %"),
             _number(row, "coverage_90", 100.0, 0, " %"),
@@ -175,7 +192,9 @@ def _writers(
     from bayes_cod.plots import evaluation as plots
 
     writers: dict[str, Writer] = {
-        "cells.csv": lambda file: cells.to_csv(file, index=False),
+        # times are not reproducible and have a file of their own, so that the same command writes the same cells.csv
+        "cells.csv": lambda file: cells.drop(columns="seconds").to_csv(file, index=False),
+        "seconds.csv": lambda file: cells[JOB].drop_duplicates().to_csv(file, index=False),
         "summary.csv": lambda file: table.to_csv(file, index=False),
     }
     best = overall[overall["n_cells"] > 0].sort_values("crps_points", kind="stable")

@@ -6,6 +6,7 @@ from bayes_cod.difficulty.clusterers import (
     DifficultyKMeans,
     DifficultyMeanShift,
     ImprovedKMeans,
+    refit,
 )
 from bayes_cod.difficulty.meanshift import OUTLIER, ImprovedMeanShift
 from bayes_cod.difficulty.partition import (
@@ -38,6 +39,7 @@ __all__ = [
     "aggregate_counts",
     "fill_missing",
     "partition_quality",
+    "refit",
     "smooth_checkpoints",
     "split_trials",
     "zero_mask",

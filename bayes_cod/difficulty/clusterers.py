@@ -12,7 +12,7 @@ from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.cluster import DBSCAN, KMeans
 
 from bayes_cod.difficulty.meanshift import (
@@ -40,6 +40,22 @@ class Clusterer(Protocol):
     def fit_predict(self, X: npt.ArrayLike, y: object = None) -> IntArray:
         """Cluster difficulty vectors and return the labels [question]."""
         ...
+
+
+def refit(clusterer: Clusterer, fitted: Clusterer | None) -> Clusterer:
+    """An unfitted clusterer of the same settings, for a bootstrap replicate of the questions.
+
+    Parameters
+    ----------
+    clusterer
+        Gives the settings.
+    fitted
+        The clusterer fitted to the questions that the replicate is drawn from; KMeans starts at its centres.
+    """
+    fresh: Clusterer = clone(clusterer)
+    if isinstance(fresh, _KMeansClusterer) and isinstance(fitted, _KMeansClusterer):
+        fresh.start_ = fitted.centres_
+    return fresh
 
 
 class _WeightedRowClusterer(ClusterMixin, BaseEstimator):
@@ -71,7 +87,35 @@ class _WeightedRowClusterer(ClusterMixin, BaseEstimator):
         raise NotImplementedError
 
 
-class DifficultyKMeans(_WeightedRowClusterer):
+class _KMeansClusterer(_WeightedRowClusterer):
+    """Keeps the centres of every number of clusters tried, and starts at those of `start_` where it has any."""
+
+    n_init: int
+    random_state: int
+    start_: dict[int, FloatArray]
+    centres_: dict[int, FloatArray]
+
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+        """Cluster difficulty vectors [question, rung], complete pass rates."""
+        self.centres_ = {}
+        return super().fit(X, y)
+
+    def _kmeans(self, rows: FloatArray, weights: IntArray, n_clusters: int) -> tuple[IntArray, FloatArray]:
+        if n_clusters < 1:
+            raise InputError(f"n_clusters must be 1 or more, got {n_clusters}.")
+        k = min(n_clusters, len(rows))
+        start = getattr(self, "start_", {}).get(k)
+        if start is None:
+            model = KMeans(n_clusters=k, n_init=self.n_init, random_state=self.random_state)
+        else:
+            model = KMeans(n_clusters=k, init=start, n_init=1, random_state=self.random_state)
+        model.fit(rows, sample_weight=weights)
+        centres = np.asarray(model.cluster_centers_, dtype=float)
+        self.centres_ = {**self.centres_, k: centres}
+        return model.labels_.astype(np.int64), centres
+
+
+class DifficultyKMeans(_KMeansClusterer):
     """Plain KMeans; every question with a pass gets a cluster.
 
     Parameters
@@ -90,7 +134,7 @@ class DifficultyKMeans(_WeightedRowClusterer):
         self.random_state = random_state
 
     def _cluster(self, rows: FloatArray, weights: IntArray) -> tuple[IntArray, FloatArray]:
-        return _kmeans(rows, weights, self.n_clusters, self.n_init, self.random_state)
+        return self._kmeans(rows, weights, self.n_clusters)
 
 
 class DifficultyDBSCAN(_WeightedRowClusterer):
@@ -132,7 +176,7 @@ class DifficultyMeanShift(ImprovedMeanShift):
         super().__init__(quantile, max_bandwidth, min_size, bandwidth=bandwidth, trim=False, max_iter=max_iter)
 
 
-class ImprovedKMeans(_WeightedRowClusterer):
+class ImprovedKMeans(_KMeansClusterer):
     """KMeans with a search for the number of clusters and with outliers.
 
     The number of clusters is the largest on a grid of candidates whose smallest cluster still has
@@ -181,28 +225,21 @@ class ImprovedKMeans(_WeightedRowClusterer):
 
     def _search(self, rows: FloatArray, weights: IntArray) -> tuple[IntArray, FloatArray]:
         most = min(self.max_clusters, len(rows), max(int(weights.sum()) // self.min_size, 1))
-        best = _kmeans(rows, weights, 1, 1, self.random_state)
-        for k in _candidates(most):
-            labels, centres = _kmeans(rows, weights, k, self.n_init, self.random_state)
+        candidates = _candidates(most)
+        known = [k for k in candidates if k in getattr(self, "start_", {})]
+        if known:  # a replicate: the search of the questions it is drawn from ended at the smallest of these
+            candidates = [k for k in candidates if k <= 1.5 * known[0]]
+        for k in reversed(candidates):
+            labels, centres = self._kmeans(rows, weights, k)
             if _sizes(labels, weights, len(centres)).min() >= self.min_size:
-                best = labels, centres
-        return best
+                return labels, centres
+        return np.zeros(len(rows), dtype=np.int64), np.average(rows, axis=0, weights=weights)[None]
 
 
 def _candidates(most: int) -> list[int]:
     """Numbers of clusters 2, 3, 4, 6, 8, 11, … up to `most`, about sqrt(2) apart."""
     grid = {round(2 ** (j / 2)) for j in range(2, 2 * max(most, 2))}
     return sorted(k for k in grid if k <= most)
-
-
-def _kmeans(
-    rows: FloatArray, weights: IntArray, n_clusters: int, n_init: int, seed: int
-) -> tuple[IntArray, FloatArray]:
-    if n_clusters < 1:
-        raise InputError(f"n_clusters must be 1 or more, got {n_clusters}.")
-    model = KMeans(n_clusters=min(n_clusters, len(rows)), n_init=n_init, random_state=seed)
-    model.fit(rows, sample_weight=weights)
-    return model.labels_.astype(np.int64), np.asarray(model.cluster_centers_, dtype=float)
 
 
 def _sizes(labels: IntArray, weights: IntArray, n_clusters: int) -> FloatArray:

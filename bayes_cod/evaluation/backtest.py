@@ -11,10 +11,14 @@ from typing import Any, Literal
 import joblib
 import pandas as pd
 
+from bayes_cod import methods as registry
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import COLUMNS, plan
-from bayes_cod.evaluation.jobs import Job, Method, load, make_job, run_batch
+from bayes_cod.evaluation.jobs import Job, Method, View, load, make_job, run_batch
 from bayes_cod.ladder import Ladder
+
+BATCHES = 8
+"""Batches a worker that jobs are divided into at least: few leave workers idle at the end, many cost transfers."""
 
 Progress = Callable[[int, int, str], None]
 Pool = Literal["others", "none"]
@@ -123,21 +127,19 @@ def _run(
     batches = _batches(jobs, joblib.effective_n_jobs(n_jobs))
 
     @lru_cache(maxsize=1)  # neighbouring batches are often of one family
-    def views(family: str) -> tuple[Ladder, Ladder | None]:
-        return ladder.select(family=family), _others(ladder, family) if pool == "others" else None
+    def view(family: str) -> View:
+        return View(ladder.select(family=family), _others(ladder, family) if pool == "others" else None)
 
     def task(number: int, batch: list[Job]) -> Any:
-        return joblib.delayed(_numbered)(number, batch, *views(batch[0].fit.family), folder)
+        return joblib.delayed(_numbered)(number, batch, view(batch[0].fit.family), folder)
 
     parallel = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     for number, tables in parallel(task(number, batch) for number, batch in enumerate(batches)):
         yield batches[number], tables
 
 
-def _numbered(
-    number: int, batch: list[Job], own: Ladder, pool: Ladder | None, folder: Path | None
-) -> tuple[int, list[pd.DataFrame]]:
-    return number, run_batch(batch, own, pool, folder)
+def _numbered(number: int, batch: list[Job], view: View, folder: Path | None) -> tuple[int, list[pd.DataFrame]]:
+    return number, run_batch(batch, view, folder)
 
 
 def _others(ladder: Ladder, family: str) -> Ladder | None:
@@ -148,18 +150,21 @@ def _others(ladder: Ladder, family: str) -> Ladder | None:
 
 
 def _batches(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
-    """Jobs of one method and family stay together, so that a worker compiles their model once.
+    """Jobs that share work stay together.
 
-    One worker takes jobs singly (they share its process anyhow, and progress is reported after each); when there
-    are fewer batches than workers, the longest is halved until all have work.
+    Jobs of point methods on one cut share the training set. Jobs of another method on one family do, so that a worker
+    compiles their model once. One worker takes jobs singly in that order (they share its process anyhow, and progress
+    is reported after each); when there are few batches for the workers, the longest is halved until all have work.
     """
-    if workers == 1:
-        return [[job] for job in jobs]
+    point = set(registry.names("all"))
     grouped: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
-        grouped.setdefault((job.method.name, job.fit.family), []).append(job)
+        key = job.fit.cut if job.method.name in point else job.method.name
+        grouped.setdefault((key, job.fit.family), []).append(job)
     batches = list(grouped.values())
-    while batches and len(batches) < workers and (longest := max(map(len, batches))) > 1:
+    if workers == 1:
+        return [[job] for batch in batches for job in batch]
+    while batches and len(batches) < BATCHES * workers and (longest := max(map(len, batches))) > 1:
         place = [len(batch) for batch in batches].index(longest)
         whole = batches[place]
         batches[place : place + 1] = [whole[: longest // 2], whole[longest // 2 :]]

@@ -17,6 +17,7 @@ import pandas as pd
 
 import bayes_cod
 from bayes_cod import methods
+from bayes_cod import published as registry
 from bayes_cod.errors import GateError, InputError
 from bayes_cod.evaluation import scores
 from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH, Fit
@@ -26,9 +27,12 @@ from bayes_cod.ladder import Ladder
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (
-    *("cli.py", "monitor.py", "evaluation/summary.py", "evaluation/clusters.py"),
+    *("cli.py", "inspection.py", "monitor.py", "output.py", "planning.py", "readout.py", "run.py"),
+    *("evaluation/summary.py", "evaluation/clusters.py"),
     *("commands/", "datasets/", "decisions/", "plots/", "readers/", "report/"),
 )
+# Parts that the published methods don't import, so that work on the models leaves their finished jobs valid.
+_NO_INFLUENCE_ON_POINTS = ("methods.py", "models/", "sampling.py")
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,16 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
         raise InputError(f"the settings of method '{method.name}' are not plain values ({error})") from None
     own = job_seed(seed, method.name, fit.family, fit.cut)
     parts = [
-        *(data_hash, code_version(), method.name, settings, str(seed), pool, fit.family, fit.cut),
+        *(
+            data_hash,
+            code_version(published=method.name in registry.names()),
+            method.name,
+            settings,
+            str(seed),
+            pool,
+            fit.family,
+            fit.cut,
+        ),
         *fit.benchmarks,
         *(fit.cells["target"] + "\t" + fit.cells["benchmark"]),
     ]
@@ -100,28 +113,58 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
 
 
 @cache
-def code_version() -> str:
-    """Version of the package and of the source that forecasts and scores, so that no stale result is resumed."""
+def code_version(published: bool = False) -> str:
+    """Version of the package and of the source that forecasts and scores, so that no stale result is resumed.
+
+    Parameters
+    ----------
+    published
+        Of what a published method runs on; otherwise of everything that any method does.
+    """
     root = Path(bayes_cod.__file__).parent
+    left_out = _NO_INFLUENCE + (_NO_INFLUENCE_ON_POINTS if published else ())
     digest = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
         name = file.relative_to(root).as_posix()
-        if not name.startswith(_NO_INFLUENCE):
+        if not name.startswith(left_out):
             digest.update(name.encode() + b"\0" + file.read_bytes())
     return f"{bayes_cod.__version__}+{digest.hexdigest()[:16]}"
 
 
-def run_batch(jobs: Sequence[Job], own: Ladder, pool: Ladder | None, folder: Path | None) -> list[pd.DataFrame]:
+@dataclass
+class View:
+    """What jobs on one family are cut from.
+
+    Attributes
+    ----------
+    own
+        The family's models with all results; every job sees only what lies below its cut.
+    pool
+        Other families' models with all results.
+    """
+
+    own: Ladder
+    pool: Ladder | None
+    _last: tuple[str, tuple[str, ...], Ladder, Ladder | None] | None = field(default=None, repr=False)
+
+    def of(self, fit: Fit) -> tuple[Ladder, Ladder | None]:
+        """Training set and pool of a cut; the last one asked for is kept, as jobs of one cut follow one another."""
+        if self._last is None or self._last[:2] != (fit.cut, fit.benchmarks):
+            training = self.own.select(cut=fit.cut, benchmarks=fit.benchmarks)
+            others = None if self.pool is None else _shared(self.pool, fit.benchmarks)
+            self._last = (fit.cut, fit.benchmarks, training, others)
+        return self._last[2:]
+
+
+def run_batch(jobs: Sequence[Job], view: View, folder: Path | None) -> list[pd.DataFrame]:
     """Run jobs of one family one after the other in this process, keeping each when it is done.
 
     Parameters
     ----------
     jobs
         Jobs on one family.
-    own
-        The family's models with all results; every job sees only what lies below its cut.
-    pool
-        Other families' models with all results.
+    view
+        The family.
     folder
         Where finished jobs are kept; nowhere if None.
 
@@ -132,14 +175,14 @@ def run_batch(jobs: Sequence[Job], own: Ladder, pool: Ladder | None, folder: Pat
     """
     results = []
     for job in jobs:
-        result = run_job(job, own, pool)
+        result = run_job(job, view)
         if folder is not None:
             _keep(result, folder / f"{job.key}.parquet")
         results.append(result)
     return results
 
 
-def run_job(job: Job, own: Ladder, pool: Ladder | None) -> pd.DataFrame:
+def run_job(job: Job, view: View) -> pd.DataFrame:
     """Fit one method below one cut and score its forecasts of the larger models.
 
     A method that refuses (`GateError`, or a convergence gate that was not passed) or can't use the data
@@ -150,8 +193,7 @@ def run_job(job: Job, own: Ladder, pool: Ladder | None) -> pd.DataFrame:
     pandas.DataFrame
         One row a cell, with the columns `COLUMNS`.
     """
-    training = own.select(cut=job.fit.cut, benchmarks=job.fit.benchmarks)
-    others = None if pool is None else _shared(pool, job.fit.benchmarks)
+    training, others = view.of(job.fit)
     forecaster = job.method.make(job.method.name, job.seed, **job.method.settings)
     start = time.perf_counter()
     forecast, status, reason = None, OK, ""

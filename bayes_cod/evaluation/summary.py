@@ -30,6 +30,8 @@ _IN_POINTS = {
     "width_90": "width_90_points",
 }
 _COVERAGE = {column: f"coverage_{percent}" for column, percent in zip(COVERED, PERCENT, strict=True)}
+PAIRED = ("abs_error", "crps")
+"""Scores that a summary sets against the baseline's, cell by cell."""
 _DISTRIBUTION = ("+bootstrap", "+conformal")
 
 
@@ -62,8 +64,10 @@ def summarise(
     pandas.DataFrame
         One row a group and method: n_asked, n_ok, n_refused, n_unusable, n_cells (compared), n_targets (clusters),
         then abs_error_points, crps_points, wis_points, bias_points (median minus truth) and width_90_points,
-        coverage_50 ... coverage_95, skill, each with a column `_se`, the name of the baseline, and the
-        mean seconds a fit. NaN where a method was not compared or is a point forecast.
+        coverage_50 ... coverage_95, abs_error_minus_baseline_points and crps_minus_baseline_points (means of the
+        differences from the baseline, cell by cell: below 0 the method is better), skill, each with a column `_se`,
+        the name of the baseline, and the mean seconds a fit where the cells have them. NaN where a method was not
+        compared or is a point forecast.
     """
     table = _chosen(_with_decades_bin(cells), methods)
     reference = baseline or best_baseline(table, min_answered=min_answered)
@@ -222,8 +226,13 @@ def _row(method: str, own: pd.DataFrame, common: pd.DataFrame, reference: str | 
         if has_skill
         else Estimate(float("nan"), float("nan"), 0)
     )
+    for column in PAIRED:
+        difference = compared[column].to_numpy() - baseline[column].to_numpy() if has_skill else np.array([np.nan])
+        estimate = clustered_mean(difference * POINTS, clusters if has_skill else np.array([""]))
+        row |= _columns(f"{column}_minus_baseline_points", estimate)
     fits = own.drop_duplicates(["ladder", "family", "cut"])
-    return row | _columns("skill", skill) | {"baseline": reference or "", "seconds_per_fit": fits["seconds"].mean()}
+    seconds = fits["seconds"].mean() if "seconds" in fits else float("nan")
+    return row | _columns("skill", skill) | {"baseline": reference or "", "seconds_per_fit": seconds}
 
 
 def _columns(name: str, estimate: Estimate) -> dict[str, float]:

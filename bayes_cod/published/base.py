@@ -41,14 +41,27 @@ class PointMethod[P: ScoreProblem](ABC):
         """What the method is given, one problem a benchmark."""
 
     @abstractmethod
+    def solve_many(self, problems: Sequence[P], start: Solution | None = None) -> list[Solution]:
+        """Fit problems that have the same rungs, at least `min_rungs` of them, each on its own.
+
+        Parameters
+        ----------
+        problems
+            One benchmark, or replicates of one benchmark.
+        start
+            Fit of the benchmark that the problems are replicates of; methods with a slow search begin there.
+        """
+
     def solve(self, problem: P) -> Solution:
         """Fit one benchmark; the problem has at least `min_rungs` rungs."""
+        return self.solve_many([problem])[0]
 
-    def solve_or_fall_back(self, problem: P) -> Solution:
-        """Fit one benchmark, or leave the last rung unchanged where there are too few rungs."""
-        if len(problem) < self.min_rungs:
-            return last_rung(problem, f"{len(problem)} rungs, {self.min_rungs} needed")
-        return self.solve(problem)
+    def solve_or_fall_back(self, problems: Sequence[P], start: Solution | None = None) -> list[Solution]:
+        """Fit problems that have the same rungs, or leave the last rung unchanged where there are too few."""
+        if len(problems[0]) < self.min_rungs:
+            reason = f"{len(problems[0])} rungs, {self.min_rungs} needed"
+            return [last_rung(problem, reason) for problem in problems]
+        return self.solve_many(problems, start)
 
     def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
         """Fit every benchmark of a ladder.
@@ -76,7 +89,7 @@ class PointMethod[P: ScoreProblem](ABC):
             raise InputError(
                 f"ladder '{ladder.name}' has no benchmark with the results that '{self.name}' needs; add them"
             )
-        self.solutions_ = [self.solve_or_fall_back(problem) for problem in self.problems_]
+        self.solutions_ = [self.solve_or_fall_back([problem])[0] for problem in self.problems_]
         return self
 
     def points(self, targets: Sequence[Target]) -> FloatArray:
@@ -116,10 +129,11 @@ class ItemMethod(PointMethod[ItemProblem]):
     """A method that sees counts of questions."""
 
     anchor: str | None = None
+    smooth: bool = False
 
     def problems(self, ladder: Ladder, pool: Ladder | None = None) -> list[ItemProblem]:
         """Counts of the questions, one problem a benchmark."""
-        return item_problems(ladder, self.anchor, pool)
+        return item_problems(ladder, self.anchor, pool, smooth=self.smooth)
 
 
 def last_rung(problem: ScoreProblem, reason: str | None = None) -> Solution:

@@ -5,19 +5,21 @@ Xu et al., "Unveiling downstream performance scaling of LLMs: a clustering-based
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import clone
 
 from bayes_cod import laws
 from bayes_cod.difficulty import (
+    ClusterCounts,
     Clusterer,
     DifficultyKMeans,
     ImprovedMeanShift,
     TrialCounts,
     aggregate_counts,
+    refit,
 )
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Target
@@ -98,6 +100,9 @@ class COD(ItemMethod):
         In-sample error below which the spline is accepted.
     name
         Name in tables.
+    smooth
+        Pool every rung's counts with those of its neighbouring checkpoints, where the items table lists them, as the
+        paper does with the previous and the next one.
     """
 
     def __init__(
@@ -108,6 +113,8 @@ class COD(ItemMethod):
         anchor: str | None = None,
         rmse: float = RMSE_THRESHOLD,
         name: str = "cod",
+        *,
+        smooth: bool = False,
     ) -> None:
         if mapping not in ("spline", "quartic", "none"):
             raise InputError(f"mapping must be 'spline', 'quartic' or 'none', got '{mapping}'")
@@ -117,16 +124,36 @@ class COD(ItemMethod):
         self.anchor = anchor
         self.rmse = rmse
         self.name = name
+        self.smooth = smooth
 
-    def solve(self, problem: ItemProblem) -> Solution:
+    def solve_many(self, problems: Sequence[ItemProblem], start: Solution | None = None) -> list[Solution]:
         """Cluster the questions, fit a law per cluster, keep those that extrapolate, and fit the map."""
-        rates = problem.pass_rates
-        labels = clone(self.clusterer).fit_predict(rates)
-        clusters = aggregate_counts(TrialCounts(problem.n_correct, problem.n_trials), labels)
-        fits = fit_cluster_laws(problem, clusters.score) if len(clusters.labels) else []
+        before = None if start is None else start.state
+        clusterers = [refit(self.clusterer, before).fit(problem.pass_rates) for problem in problems]
+        clusters = [
+            aggregate_counts(TrialCounts(problem.n_correct, problem.n_trials), clusterer.labels_)
+            for problem, clusterer in zip(problems, clusterers, strict=True)
+        ]
+        # the last row of each problem is the whole benchmark, the law that is left where no cluster extrapolates
+        rows = [np.vstack([found.score, problem.score]) for problem, found in zip(problems, clusters, strict=True)]
+        fits = fit_cluster_laws(problems[0], np.concatenate(rows))
+        ends = np.cumsum([len(scores) for scores in rows])
+        by_problem = [fits[end - len(scores) : end] for scores, end in zip(rows, ends, strict=True)]
+        return [
+            # of the replicates nobody asks where a refit may start, and there are many
+            replace(self._finish(*parts), state=parts[1] if start is None else None)
+            for parts in zip(problems, clusterers, clusters, by_problem, strict=True)
+        ]
+
+    def _finish(
+        self, problem: ItemProblem, clusterer: Clusterer, clusters: ClusterCounts, fits_and_whole: Sequence[LawFit]
+    ) -> Solution:
+        """Filter and map; the last law is that of the whole benchmark."""
+        labels = clusterer.labels_
+        *fits, whole = fits_and_whole
         kept = [i for i, fit in enumerate(fits) if self.filter is None or self.filter.keeps(fit, problem.flops)]
         if not kept:
-            return self._one_cluster(problem, len(fits))
+            return _one_cluster(problem, whole, len(fits))
         members = np.isin(labels, clusters.labels[kept])
         weights = clusters.size[kept] / clusters.size[kept].sum()
         laws_kept = [fits[i] for i in kept]
@@ -143,17 +170,6 @@ class COD(ItemMethod):
             facts=_facts(problem, float(members.mean()), len(fits), len(kept)),
         )
 
-    def _one_cluster(self, problem: ItemProblem, n_clusters: int) -> Solution:
-        law = fit_cluster_laws(problem, problem.score[None, :])[0]
-        largest = float(problem.flops[-1])
-        return Solution(
-            predict=lambda target: float(law(_x(target, largest))[0]),
-            fitted=law(problem.x),
-            n_params=law.n_params,
-            facts=_facts(problem, 0.0, n_clusters, 0)
-            | {"fallback": "no cluster passes the filter: one law for the whole benchmark"},
-        )
-
     def _map(self, problem: ItemProblem, members: np.ndarray) -> Map:
         rates = problem.pass_rates
         if self.mapping == "none":
@@ -167,6 +183,17 @@ class COD(ItemMethod):
         if self.mapping == "quartic":
             return quartic_map(subset, full)
         return spline_map(subset, full, self.rmse)
+
+
+def _one_cluster(problem: ItemProblem, law: LawFit, n_clusters: int) -> Solution:
+    largest = float(problem.flops[-1])
+    return Solution(
+        predict=lambda target: float(law(_x(target, largest))[0]),
+        fitted=law(problem.x),
+        n_params=law.n_params,
+        facts=_facts(problem, 0.0, n_clusters, 0)
+        | {"fallback": "no cluster passes the filter: one law for the whole benchmark"},
+    )
 
 
 def _facts(problem: ItemProblem, share: float, n_clusters: int, n_extrapolated: int) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from bayes_cod.published.base import ScoreMethod
-from bayes_cod.published.fitting import MIN_RUNGS_FOR_CEILING, chance_level, fit_laws
+from bayes_cod.published.fitting import MIN_RUNGS_FOR_CEILING, LawFit, chance_level, fit_laws
 from bayes_cod.published.problems import ScoreProblem, Solution
 
 
@@ -15,17 +19,22 @@ class Exponential(ScoreMethod):
 
     name = "exponential"
 
-    def solve(self, problem: ScoreProblem) -> Solution:
-        """Fit a, b and c."""
-        law = fit_laws(
-            problem.x,
-            problem.score[None, :],
-            free_c=len(problem) >= MIN_RUNGS_FOR_CEILING,
-            chance=chance_level(problem),
+    def solve_many(self, problems: Sequence[ScoreProblem], start: Solution | None = None) -> list[Solution]:
+        """Fit a, b and c of each problem."""
+        first = problems[0]
+        fits = fit_laws(
+            first.x,
+            np.stack([problem.score for problem in problems]),
+            free_c=len(first) >= MIN_RUNGS_FOR_CEILING,
+            chance=chance_level(first),
             n_starts=3,
-        )[0]
-        return Solution(
-            predict=lambda target: float(law(problem.decades([target.flops]))[0]),
-            fitted=law(problem.x),
-            n_params=law.n_params,
         )
+        return [_solution(problem, law) for problem, law in zip(problems, fits, strict=True)]
+
+
+def _solution(problem: ScoreProblem, law: LawFit) -> Solution:
+    return Solution(
+        predict=lambda target: float(law(problem.decades([target.flops]))[0]),
+        fitted=law(problem.x),
+        n_params=law.n_params,
+    )

@@ -45,17 +45,23 @@ class TwoStage(PointMethod[LossProblem]):
         return loss_problems(ladder, self.prefer, method=self.name, domains=self.domains)
 
     @abstractmethod
-    def loss_law(self, problem: LossProblem) -> LossLaw:
-        """First stage, on the final models."""
+    def loss_law(self, problem: LossProblem, start: FloatArray | None) -> LossLaw:
+        """First stage, on the final models; `start` is where a refit to a replicate may begin."""
 
     @abstractmethod
-    def loss_map(self, problem: LossProblem) -> LossMap:
-        """Second stage, on the checkpoints."""
+    def loss_maps(self, problems: Sequence[LossProblem]) -> list[LossMap]:
+        """Second stage, on the checkpoints, for problems that differ in nothing but their scores."""
 
-    def solve(self, problem: LossProblem) -> Solution:
-        """Fit both stages."""
-        law, to_score = self.loss_law(problem), self.loss_map(problem)
+    def solve_many(self, problems: Sequence[LossProblem], start: Solution | None = None) -> list[Solution]:
+        """Fit both stages of each problem."""
+        begin = None if start is None else start.state
+        laws = [self.loss_law(problem, begin) for problem in problems]
+        return [
+            self._solution(problem, law, to_score)
+            for problem, law, to_score in zip(problems, laws, self.loss_maps(problems), strict=True)
+        ]
 
+    def _solution(self, problem: LossProblem, law: LossLaw, to_score: LossMap) -> Solution:
         def predict(target: Target) -> float:
             run = loss_laws.target_columns(target, self.needs_size, self.name)
             return float(to_score(law(*run))[0])
@@ -66,6 +72,7 @@ class TwoStage(PointMethod[LossProblem]):
             n_params=self.n_params,
             fitted_log_loss=np.log(law(problem.flops, problem.params, problem.tokens))[:, None],
             facts={"loss": problem.domains[0]},
+            state=law.theta,
         )
 
 
@@ -77,14 +84,13 @@ class FLP(TwoStage):
 
     name = "flp"
 
-    def loss_law(self, problem: LossProblem) -> LossLaw:
+    def loss_law(self, problem: LossProblem, start: FloatArray | None) -> LossLaw:
         """Power law without irreducible term."""
         return loss_laws.fit_power_law(problem.flops, problem.loss[:, 0])
 
-    def loss_map(self, problem: LossProblem) -> LossMap:
-        """Line through the emerged checkpoints."""
-        used = loss_maps.emerged(problem, at_least=3)
-        return loss_maps.fit_line(problem.checkpoint_loss[used, 0], problem.checkpoint_score[used])
+    def loss_maps(self, problems: Sequence[LossProblem]) -> list[LossMap]:
+        """Lines through the emerged checkpoints."""
+        return [_line(problem) for problem in problems]
 
 
 class Gadre(TwoStage):
@@ -98,14 +104,18 @@ class Gadre(TwoStage):
     min_rungs = 4
     n_params = 3
 
-    def loss_law(self, problem: LossProblem) -> LossLaw:
+    def problems(self, ladder: Ladder, pool: Ladder | None = None) -> list[LossProblem]:
+        """Losses and scores of final models, one problem a benchmark."""
+        return [problem.finals() for problem in super().problems(ladder, pool)]
+
+    def loss_law(self, problem: LossProblem, start: FloatArray | None) -> LossLaw:
         """Law of over-training."""
         tokens = problem.tokens if len(problem) >= MIN_RUNGS_FOR_OVERTRAINING else np.full(len(problem), np.nan)
         return loss_laws.fit_overtraining(problem.flops, problem.params, tokens, problem.loss[:, 0])
 
-    def loss_map(self, problem: LossProblem) -> LossMap:
-        """Exponential of the loss, on the final models."""
-        return loss_maps.fit_exponential(problem.loss[:, 0], problem.score)
+    def loss_maps(self, problems: Sequence[LossProblem]) -> list[LossMap]:
+        """Exponentials of the loss, on the final models."""
+        return [loss_maps.fit_exponential(p.checkpoint_loss[:, 0], p.checkpoint_score) for p in problems]
 
 
 class OLMoTwoStep(TwoStage):
@@ -121,15 +131,16 @@ class OLMoTwoStep(TwoStage):
     n_params = 4
     needs_size = True
 
-    def loss_law(self, problem: LossProblem) -> LossLaw:
+    def loss_law(self, problem: LossProblem, start: FloatArray | None) -> LossLaw:
         """Law in size and tokens."""
         params, tokens = loss_laws.run_columns(problem, self.name)
-        return loss_laws.fit_params_tokens(params, tokens, problem.loss[:, 0])
+        return loss_laws.fit_params_tokens(params, tokens, problem.loss[:, 0], start)
 
-    def loss_map(self, problem: LossProblem) -> LossMap:
-        """Sigmoid through smoothed checkpoints."""
-        loss, score = smoothed_checkpoints(problem)
-        return loss_maps.fit_sigmoid(np.append(loss, 0.0), np.append(score, 1.0), problem.chance)
+    def loss_maps(self, problems: Sequence[LossProblem]) -> list[LossMap]:
+        """Sigmoids through smoothed checkpoints."""
+        smoothed = [smoothed_checkpoints(problem) for problem in problems]
+        scores = np.stack([np.append(score, 1.0) for _, score in smoothed])
+        return loss_maps.fit_sigmoid(np.append(smoothed[0][0], 0.0), scores)
 
 
 class Llama3(TwoStage):
@@ -142,13 +153,19 @@ class Llama3(TwoStage):
     prefer: LossKind = "task"
     n_params = 4
 
-    def loss_law(self, problem: LossProblem) -> LossLaw:
+    def loss_law(self, problem: LossProblem, start: FloatArray | None) -> LossLaw:
         """Line in log compute."""
         return loss_laws.fit_line_in_log_compute(problem.flops, problem.loss[:, 0])
 
-    def loss_map(self, problem: LossProblem) -> LossMap:
-        """Sigmoid through all checkpoints."""
-        return loss_maps.fit_sigmoid(problem.checkpoint_loss[:, 0], problem.checkpoint_score, problem.chance)
+    def loss_maps(self, problems: Sequence[LossProblem]) -> list[LossMap]:
+        """Sigmoids through all checkpoints."""
+        scores = np.stack([problem.checkpoint_score for problem in problems])
+        return loss_maps.fit_sigmoid(problems[0].checkpoint_loss[:, 0], scores)
+
+
+def _line(problem: LossProblem) -> LossMap:
+    used = loss_maps.emerged(problem, at_least=3)
+    return loss_maps.fit_line(problem.checkpoint_loss[used, 0], problem.checkpoint_score[used])
 
 
 def smoothed_checkpoints(problem: LossProblem, drop: float = 0.1, window: int = 5) -> tuple[FloatArray, FloatArray]:

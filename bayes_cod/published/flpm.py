@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -69,11 +70,14 @@ class FLPM(PointMethod[LossProblem]):
         """Losses of every domain and scores, one problem a benchmark."""
         return loss_problems(ladder, "validation", method=self.name, domains=self.domains, per_domain=True)
 
-    def solve(self, problem: LossProblem) -> Solution:
-        """Fit both stages."""
+    def solve_many(self, problems: Sequence[LossProblem], start: Solution | None = None) -> list[Solution]:
+        """Fit both stages of each problem; a replicate's network starts from the weights in `start`."""
+        return [self._solve(problem, None if start is None else start.state) for problem in problems]
+
+    def _solve(self, problem: LossProblem, start: Any) -> Solution:
         design = _design(problem.flops, problem.flops[-1], problem.weights)
         coefficients = _ridge(design, np.log(problem.loss), self.ridge)
-        network = self._network(problem)
+        network = self._network(problem, start)
 
         def score(loss: FloatArray) -> FloatArray:
             return np.asarray(network.predict(loss), dtype=np.float64)
@@ -93,11 +97,19 @@ class FLPM(PointMethod[LossProblem]):
                 "training_domains": list(problem.mixture_domains),
                 "network_converged": bool(network[-1].n_iter_ < MAX_ITER),
             },
+            state=network if start is None else None,
         )
 
-    def _network(self, problem: LossProblem) -> Any:
+    def _network(self, problem: LossProblem, start: Any) -> Any:
         used = loss_maps.emerged(problem, at_least=3)
-        network = MLPRegressor(
+        pipeline = deepcopy(start) if start is not None else make_pipeline(StandardScaler(), self._untrained())
+        with warnings.catch_warnings():
+            # a stop at the limit is told in the facts, once a benchmark, instead of once a fit on the terminal
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return pipeline.fit(problem.checkpoint_loss[used], problem.checkpoint_score[used])
+
+    def _untrained(self) -> MLPRegressor:
+        return MLPRegressor(
             hidden_layer_sizes=(self.hidden,),
             activation="tanh",
             solver="lbfgs",
@@ -106,13 +118,8 @@ class FLPM(PointMethod[LossProblem]):
             max_fun=20 * MAX_ITER,
             tol=1e-7,
             random_state=self.seed,
+            warm_start=True,
         )
-        with warnings.catch_warnings():
-            # a stop at the limit is told in the facts, once a benchmark, instead of once a fit on the terminal
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return make_pipeline(StandardScaler(), network).fit(
-                problem.checkpoint_loss[used], problem.checkpoint_score[used]
-            )
 
 
 def _design(flops: FloatArray, reference: float, weights: FloatArray | None) -> FloatArray:

@@ -17,10 +17,13 @@ from bayes_cod.errors import InputError
 from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.published.base import PointMethod
-from bayes_cod.published.problems import FloatArray, ScoreProblem, Solution
+from bayes_cod.published.problems import FloatArray, ItemProblem, ScoreProblem, Solution
 
 MARGIN = 1e-4
 """Distance kept from 0 and 1 on the way to the logit scale."""
+
+REPLICATES = 30
+"""Refits of a bootstrap. With R of them the CRPS is that of infinitely many but for about 1 / R of their own spread."""
 
 
 def _log_odds(score: FloatArray | float) -> FloatArray:
@@ -65,6 +68,9 @@ class Bootstrap(_Interval):
     Residuals are centred and scaled by sqrt(n / (n - p)). Where a curve has as many parameters as points, so that no
     residual is left, one binomial standard error of the evaluation takes their place.
 
+    The same rungs are drawn for all benchmarks, as a run's luck is shared by them: in one draw the residuals of a
+    benchmark come from where those of the others do, as far as the benchmarks have the same rungs (or checkpoints).
+
     Latent draws are the replicates' points. Observed draws add one residual of the method on this benchmark, as if the
     target were one more rung. The spread does not grow with extrapolation beyond what refitting makes it: with few
     rungs the intervals are known to be too narrow.
@@ -84,7 +90,7 @@ class Bootstrap(_Interval):
     suffix = "bootstrap"
 
     def __init__(
-        self, method: PointMethod[Any], *, replicates: int = 100, per_replicate: int = 10, seed: int = 0
+        self, method: PointMethod[Any], *, replicates: int = REPLICATES, per_replicate: int = 30, seed: int = 0
     ) -> None:
         super().__init__(method, seed)
         if replicates < 2 or per_replicate < 1:
@@ -97,31 +103,38 @@ class Bootstrap(_Interval):
     def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
         """Fit the method and every replicate."""
         self.method.fit(ladder, pool=pool)
-        streams = np.random.default_rng(self.seed).spawn(len(self.method.problems_))
         self.replicates_: list[list[Solution]] = []
         self.residuals_: list[FloatArray] = []
-        for problem, solution, rng in zip(self.method.problems_, self.method.solutions_, streams, strict=True):
+        for place, (problem, solution) in enumerate(zip(self.method.problems_, self.method.solutions_, strict=True)):
+            # questions are drawn a benchmark at a time, residuals for all benchmarks alike: rungs are what they share
+            rng = np.random.default_rng([self.seed, 3 + place] if isinstance(problem, ItemProblem) else self.seed)
             self.residuals_.append(problem.residuals(solution))
             self.replicates_.append(
-                [self.method.solve_or_fall_back(problem.resample(solution, rng)) for _ in range(self.replicates)]
+                self.method.solve_or_fall_back(
+                    [problem.resample(solution, rng) for _ in range(self.replicates)], solution
+                )
             )
         return self
 
     def draws(self, targets: Sequence[Target]) -> tuple[FloatArray, FloatArray]:
-        """Observed and latent draws; benchmarks are independent of each other."""
-        rng = np.random.default_rng([self.seed, 1])
+        """Observed and latent draws; the residuals of a draw are of one rung on all benchmarks of the same rungs."""
         points = np.array([[[s.predict(t) for s in every] for every in self.replicates_] for t in targets])
         latent = np.repeat(np.clip(points, 0.0, 1.0).transpose(2, 0, 1), self.per_replicate, axis=0)
-        noise = np.stack([rng.choice(r, (len(latent), len(targets))) for r in self.residuals_], axis=2)
+        size = (len(latent), len(targets))
+        noise = np.stack([np.random.default_rng([self.seed, 1]).choice(r, size) for r in self.residuals_], axis=2)
         return expit(_log_odds(latent) + noise), latent
 
 
 @dataclass(frozen=True)
 class _Miss:
-    """Error of one forecast inside the ladder: logit units, and decades beyond the largest rung it was made from."""
+    """Error of one forecast inside the ladder.
+
+    Logit units, decades beyond the largest rung it was made from, and that rung with the one that was forecast.
+    """
 
     error: float
     decades: float
+    event: tuple[str, str]
 
 
 class Conformal(_Interval):
@@ -130,7 +143,8 @@ class Conformal(_Interval):
     The largest rung, the two largest, and so on up to half of the ladder are left out; the method is refitted on the
     rest and forecasts the rungs left out. Its logit errors, from all benchmarks together, are scaled by
     ``sqrt(decades of the target / decades of the miss)``, as a random walk in log compute would grow, made symmetric,
-    and added to the point.
+    and added to the point. A draw takes the errors of all its benchmarks from one forecast (the same rungs left out,
+    the same rung forecast) with one sign, each from a benchmark at random: a run's luck is shared by its benchmarks.
 
     This has the form of a split conformal interval, but not its guarantee: rungs are not exchangeable with a larger
     target. Observed and latent draws are the same, because the errors were made against observed scores.
@@ -195,7 +209,9 @@ class Conformal(_Interval):
                     continue
                 point = float(np.clip(solution.predict(targets[left_out]), 0.0, 1.0))
                 error = float(problem.logit(problem.score[left_out]) - problem.logit(point))
-                found.append(_Miss(error, max(decades, self.min_decades)))
+                found.append(
+                    _Miss(error, max(decades, self.min_decades), (problem.models[n - 1], problem.models[left_out]))
+                )
         return found
 
     def _cuts(self, n_rungs: int) -> list[int]:
@@ -205,14 +221,26 @@ class Conformal(_Interval):
         return [int(n) for n in every[chosen]]
 
     def draws(self, targets: Sequence[Target]) -> tuple[FloatArray, FloatArray]:
-        """Draws, the same for the observed and the latent score; benchmarks are independent of each other."""
-        rng = np.random.default_rng([self.seed, 2])
-        scaled = np.array([miss.error / np.sqrt(miss.decades) for miss in self.misses_])
-        both = np.concatenate([scaled, -scaled])
+        """Draws, the same for the observed and the latent score."""
         points = self.method.points(targets)
         largest = np.array([problem.flops[-1] for problem in self.method.problems_])
         ahead = np.log10(np.array([target.flops for target in targets])[:, None] / largest[None, :])
         growth = np.sqrt(np.maximum(ahead, self.min_decades))
-        noise = rng.choice(both, (self.samples, *points.shape)) * growth
+        noise = self._errors(points.shape) * growth
         draws = expit(_log_odds(points) + noise)
         return draws, draws
+
+    def _errors(self, shape: tuple[int, ...]) -> FloatArray:
+        """Errors scaled to one decade, [sample, target, benchmark]; a sample and target has one event and sign."""
+        rng = np.random.default_rng([self.seed, 2])
+        events: dict[tuple[str, str], list[float]] = {}
+        for miss in self.misses_:
+            events.setdefault(miss.event, []).append(miss.error / np.sqrt(miss.decades))
+        scaled = np.concatenate([np.array(errors) for errors in events.values()])
+        counts = np.array([len(errors) for errors in events.values()])
+        first = np.cumsum(counts) - counts
+        # an event is drawn in proportion to its errors, so that every error is as likely as any other
+        event = rng.choice(len(counts), (self.samples, shape[0]), p=counts / counts.sum())
+        place = (rng.random((self.samples, *shape)) * counts[event][:, :, None]).astype(np.int64)
+        sign = rng.choice(np.array([-1.0, 1.0]), (self.samples, shape[0], 1))
+        return np.asarray(sign * scaled[first[event][:, :, None] + place])

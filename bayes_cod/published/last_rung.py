@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bayes_cod.published.base import ScoreMethod, last_rung
 from bayes_cod.published.problems import ScoreProblem, Solution
 
@@ -12,6 +14,6 @@ class LastRung(ScoreMethod):
     name = "last-rung"
     min_rungs = 1
 
-    def solve(self, problem: ScoreProblem) -> Solution:
-        """Take the last score."""
-        return last_rung(problem)
+    def solve_many(self, problems: Sequence[ScoreProblem], start: Solution | None = None) -> list[Solution]:
+        """Take the last scores."""
+        return [last_rung(problem) for problem in problems]

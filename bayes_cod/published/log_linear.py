@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,7 +38,19 @@ def _line_solution(
     )
 
 
-class PassRate(ScoreMethod):
+class _Line(ScoreMethod):
+    """A method that is one line."""
+
+    @abstractmethod
+    def solve(self, problem: ScoreProblem) -> Solution:
+        """Fit the line."""
+
+    def solve_many(self, problems: Sequence[ScoreProblem], start: Solution | None = None) -> list[Solution]:
+        """Fit one line a problem."""
+        return [self.solve(problem) for problem in problems]
+
+
+class PassRate(_Line):
     """End-to-end pass rate: ``-log p = a C^-b``, p the mean pass rate over the trials.
 
     A line through ``log(-log p)`` against log C by least squares. No chance level and no ceiling. Pass rates of 0 and 1
@@ -52,7 +65,7 @@ class PassRate(ScoreMethod):
         return _line_solution(problem, transformed, lambda z: np.exp(-np.exp(z)))
 
 
-class Direct(ScoreMethod):
+class Direct(_Line):
     """Direct power law on the chance-corrected log score, ``-log Q' = a C^-b``, ``Q' = (Q - g) / (1 - g)``.
 
     Only rungs more than 0.05 above chance are used, as published; where fewer than two are, the last rung is left
@@ -75,7 +88,7 @@ class Direct(ScoreMethod):
         )
 
 
-class FP(ScoreMethod):
+class FP(_Line):
     """FLOPs to performance: a power law ``score = k C^s`` by a line through log score against log C."""
 
     name = "fp"

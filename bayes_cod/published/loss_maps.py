@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from bayes_cod import laws
 from bayes_cod.published.fitting import minimise_on_grid
-from bayes_cod.published.problems import FloatArray, LossProblem
+from bayes_cod.published.problems import FloatArray, IntArray, LossProblem
+from bayes_cod.published.separable import LinearPart, first_of_the_best, refine, scan
 
 type LossMap = Callable[[FloatArray], FloatArray]
 
@@ -32,44 +32,47 @@ def fit_line(loss: FloatArray, score: FloatArray) -> LossMap:
     return lambda at: np.asarray(laws.linear_map(np.asarray(at, dtype=float), w0, w1))
 
 
-def fit_sigmoid(loss: FloatArray, score: FloatArray, chance: float) -> LossMap:
+def fit_sigmoid(loss: FloatArray, score: FloatArray) -> list[LossMap]:
     """``a / (1 + exp(-k (L - L0))) + b`` by bounded least squares from several starts, score falling with loss.
 
-    With b the upper level and a < 0 the drop to the lower one: 0 < b <= 1 and -1 <= a <= 0, k >= 0.
+    With b the upper level and a < 0 the drop to the lower one; both levels are within [0, 1], k >= 0. Given (k, L0) the
+    map is linear in the rest.
+
+    Parameters
+    ----------
+    loss : [point]
+    score : [problem, point]
+        One map is fitted a row.
     """
     middle, spread = float(np.median(loss)), max(float(np.ptp(loss)), 1e-3)
-    low = np.array([-1.0, 0.0, float(loss.min()) - 3 * spread, 0.0])
-    high = np.array([0.0, 200.0 / spread, float(loss.max()) + 3 * spread, 1.0])
-    top = float(min(score.max() + 0.1, 0.99))
+    lower = np.array([0.0, float(loss.min()) - 3 * spread])
+    upper = np.array([200.0 / spread, float(loss.max()) + 3 * spread])
+    starts = np.array(
+        [(k / spread, middle + shift * spread) for k in (2.0, 4.0, 12.0) for shift in (-1.0, -0.25, 0.0, 0.25, 0.5)]
+    )
+    linear = LinearPart(level=None, free_scale=True)
 
-    def residual(theta: FloatArray) -> FloatArray:
-        return np.asarray(laws.sigmoid_map(loss, *theta) - score)
+    def basis(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        gap = theta[:, 1:] - loss
+        rising = laws.sigmoid(theta[:, :1] * gap)
+        slope = rising * (1 - rising)
+        return rising, np.stack([slope * gap, slope * theta[:, :1]], axis=2)
 
-    def jacobian(theta: FloatArray) -> FloatArray:
-        a, k, mid, _ = theta
-        s = laws.sigmoid(k * (loss - mid))
-        slope = a * s * (1 - s)
-        return np.stack([s, slope * (loss - mid), -slope * k, np.ones_like(loss)], axis=1)
+    begin = _cheapest(scan(linear, basis(starts)[0], score), 4)
+    theta, low, drop, rss = refine(
+        linear, basis, np.repeat(score, begin.shape[1], axis=0), starts[begin.ravel()], lower, upper
+    )
+    best = first_of_the_best(rss.reshape(len(score), -1))
+    return [_sigmoid(-drop[i], theta[i, 0], theta[i, 1], low[i] + drop[i]) for i in best]
 
-    best = None
-    for level in (top, 1.0 - 1e-6):
-        for shift in (-1.0, 0.0, 0.5):
-            start = np.array([min(chance, level) - level - 1e-3, 4 / spread, middle + shift * spread, level])
-            start = np.clip(start, low + 1e-9, high - 1e-9)
-            found = least_squares(
-                residual,
-                start,
-                jacobian,
-                bounds=(low, high),
-                x_scale=np.array([1, 1 / spread, spread, 1]),
-                xtol=1e-10,
-                max_nfev=200,
-            )
-            if best is None or found.cost < best.cost:
-                best = found
-    assert best is not None
-    theta = best.x
-    return lambda at: np.asarray(laws.sigmoid_map(np.asarray(at, dtype=float), *theta))
+
+def _cheapest(cost: FloatArray, n: int) -> IntArray:
+    """Numbers of the `n` cheapest candidates [problem, start] of a cost [problem, candidate]."""
+    return np.asarray(np.argsort(cost, axis=1, kind="stable")[:, :n], dtype=np.int64)
+
+
+def _sigmoid(a: float, k: float, middle: float, b: float) -> LossMap:
+    return lambda at: np.asarray(laws.sigmoid_map(np.asarray(at, dtype=float), a, k, middle, b))
 
 
 def fit_exponential(loss: FloatArray, score: FloatArray) -> LossMap:

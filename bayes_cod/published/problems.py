@@ -39,6 +39,8 @@ class Solution:
         Fitted log losses of the rungs, for loss-based methods.
     facts
         What should stand beside the forecast.
+    state
+        Where a refit to a replicate may start, for methods with a slow search.
     """
 
     predict: Callable[[Target], float]
@@ -46,6 +48,7 @@ class Solution:
     n_params: int
     fitted_log_loss: FloatArray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    state: Any = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,17 @@ class LossProblem(ScoreProblem):
             checkpoint_progress=self.checkpoint_progress[kept],
         )
 
+    def finals(self) -> Self:
+        """The problem without checkpoints before the end of training."""
+        final = self.checkpoint_progress >= 1
+        return replace(
+            self,
+            checkpoint_model=self.checkpoint_model[final],
+            checkpoint_loss=self.checkpoint_loss[final],
+            checkpoint_score=self.checkpoint_score[final],
+            checkpoint_progress=self.checkpoint_progress[final],
+        )
+
     def resample(self, solution: Solution, rng: np.random.Generator) -> Self:
         """A replicate of both stages.
 
@@ -260,7 +274,9 @@ def score_problems(ladder: Ladder) -> list[ScoreProblem]:
     return problems
 
 
-def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None = None) -> list[ItemProblem]:
+def item_problems(
+    ladder: Ladder, anchor: str | None = None, pool: Ladder | None = None, *, smooth: bool = False
+) -> list[ItemProblem]:
     """One problem for every benchmark with counts, over the questions that all its rungs answered.
 
     Parameters
@@ -271,6 +287,9 @@ def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None
         Model of `pool` (or of `ladder`) that informs the map.
     pool
         Where to look for the anchor.
+    smooth
+        Pool a model's counts with those of the neighbouring checkpoints that the items table lists under its name
+        (rows with a `checkpoint`); nothing changes where it lists none.
 
     Raises
     ------
@@ -279,6 +298,8 @@ def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None
     """
     if ladder.items is None:
         ladder.counts("", [])  # raises, naming the table
+    if smooth:
+        ladder = _pool_checkpoints(ladder)
     problems = []
     for plain in score_problems(ladder):
         counts = ladder.counts(plain.benchmark, plain.models)
@@ -300,6 +321,12 @@ def item_problems(ladder: Ladder, anchor: str | None = None, pool: Ladder | None
             )
         )
     return problems
+
+
+def _pool_checkpoints(ladder: Ladder) -> Ladder:
+    assert ladder.items is not None
+    counts = ladder.items.groupby(["benchmark", "question_id", "model"], as_index=False, observed=True)
+    return replace(ladder, items=counts[["n_trials", "n_correct"]].sum())
 
 
 def _anchor_rates(

@@ -10,6 +10,7 @@ from bayes_cod.difficulty import (
     DifficultyMeanShift,
     ImprovedKMeans,
     ImprovedMeanShift,
+    refit,
 )
 
 ALL = [ImprovedMeanShift, DifficultyMeanShift, DifficultyKMeans, DifficultyDBSCAN, ImprovedKMeans]
@@ -66,3 +67,22 @@ def test_improved_kmeans_keeps_sizes_and_drops_far_questions() -> None:
 
 def test_kmeans_with_fewer_vectors_than_clusters() -> None:
     assert set(DifficultyKMeans(n_clusters=10).fit_predict([[0.1, 0.2], [0.5, 0.6], [0.1, 0.2]])) == {0, 1}
+
+
+@pytest.mark.parametrize("clusterer", [DifficultyKMeans(5), ImprovedKMeans()])
+def test_a_refit_to_the_same_questions_finds_the_same_clusters(clusterer: Clusterer) -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.uniform(0.2, 0.8, (5, 4))
+    x = np.clip(np.repeat(centres, 40, axis=0) + rng.normal(0, 0.02, (200, 4)), 0, 1)
+    first = clone(clusterer).fit(x)
+    again = refit(clusterer, first).fit(x)
+    np.testing.assert_array_equal(again.labels_, first.labels_)
+    replicate = x[rng.integers(0, 200, 200)]
+    assert len(set(refit(clusterer, first).fit(replicate).labels_.tolist()) - {-1}) >= 4
+
+
+def test_a_refit_to_hardly_any_questions_starts_anew() -> None:
+    few = np.full((12, 3), 0.5)
+    first = ImprovedKMeans().fit(few)
+    np.testing.assert_array_equal(refit(ImprovedKMeans(), first).fit(few).labels_, 0)
+    assert len(set(refit(DifficultyKMeans(4), first).fit(np.eye(4)).labels_.tolist())) == 4

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -41,11 +44,13 @@ def test_files_and_printed_summary(data: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert {file.name for file in out.iterdir()} == {*FILES, JOBS}
     cells = pd.read_csv(out / "cells.csv")
-    assert tuple(cells.columns) == COLUMNS
+    assert tuple(cells.columns) == tuple(name for name in COLUMNS if name != "seconds")
+    seconds = pd.read_csv(out / "seconds.csv")
+    assert len(seconds) == 2 * cells.groupby("family")["cut"].nunique().sum() and (seconds["seconds"] > 0).all()
     assert list(cells["method"].unique()) == ["exponential+bootstrap", "last-rung"]
     summary = pd.read_csv(out / "summary.csv")
     assert summary["grouping"].iloc[0] == "all" and set(summary["baseline"]) == {"exponential+bootstrap"}
-    assert "Skill is 1 - CRPS / CRPS of exponential+bootstrap" in result.output
+    assert "skill is 1 - CRPS / CRPS of exponential+bootstrap" in " ".join(result.output.split())
     assert "Compared on the 9 of 9 cells that 2 methods all answered, of 3 target models" in result.output
 
 
@@ -59,6 +64,27 @@ def test_a_second_run_resumes_and_repeats(data: Path, tmp_path: Path) -> None:
     assert (out / "cells.csv").read_bytes() == first
     assert {file: file.stat().st_mtime_ns for file in (out / JOBS).iterdir()} == kept
     assert not (out / "reliability.png").exists()  # a point forecast has no intervals
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(data: Path, tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    slow = ",".join(f"{name}+bootstrap" for name in ("exponential", "bnsl", "sigmoid", "passrate", "fp", "direct"))
+    arguments = [str(data), "--method", f"last-rung,{slow}", "--min-rungs", "2", "--seed", "5"]
+    assert run(*arguments, "--out", whole).exit_code == 0
+    command = [sys.executable, "-c", "from bayes_cod.cli import main; main()", "backtest", *arguments]
+    process = subprocess.Popen([*command, "--out", str(cut)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list((cut / JOBS).glob("*.parquet"))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline, "the run ended before it could be killed"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (cut / "cells.csv").exists()
+    done = {file: file.stat().st_mtime_ns for file in (cut / JOBS).glob("*.parquet")}
+    assert 2 <= len(done) < len(list((whole / JOBS).glob("*.parquet")))
+    assert run(*arguments, "--out", cut).exit_code == 0
+    assert (cut / "cells.csv").read_bytes() == (whole / "cells.csv").read_bytes()
+    assert {file: file.stat().st_mtime_ns for file in done} == done  # what was finished was not done again
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,21 @@ def test_a_summary_by_hand() -> None:
     assert a["seconds_per_fit"] == 2.0
 
 
+def test_differences_from_the_baseline_are_paired() -> None:
+    hard = np.array([0.01, 0.01, 0.30, 0.30])  # what both methods share
+    table = cells({"a": list(hard + 0.01), "b+bootstrap": list(hard)}, ["t", "t", "u", "u"])
+    a = summarise(table).set_index("method").loc["a"]
+    assert a["baseline"] == "b+bootstrap"
+    for score in ("crps", "abs_error"):
+        assert a[f"{score}_minus_baseline_points"] == pytest.approx(1.0)
+        assert a[f"{score}_minus_baseline_points_se"] == pytest.approx(0.0, abs=1e-9)
+        assert a[f"{score}_points_se"] > 10  # of the mean itself
+    row = paired(table, "a", "b+bootstrap").iloc[0]
+    assert row["difference_points"] == pytest.approx(a["crps_minus_baseline_points"])
+    nothing = summarise(table, methods=["a"], baseline="b+bootstrap").iloc[0]
+    assert np.isnan(nothing["crps_minus_baseline_points"]) and np.isnan(nothing["skill"])
+
+
 def test_only_cells_that_all_answered_are_compared_and_the_others_counted() -> None:
     table = cells({"a": [0.01, 0.02, np.nan], "b": [0.03, 0.05, 0.9]}, ["t", "u", "v"])
     rows = summarise(table).set_index("method")

@@ -9,6 +9,7 @@ import pytest
 
 from bayes_cod import methods, published
 from bayes_cod.errors import InputError
+from bayes_cod.evaluation import jobs
 from bayes_cod.forecaster import Forecaster
 
 
@@ -53,3 +54,12 @@ def test_point_methods_do_not_load_pymc() -> None:
         "import sys; from bayes_cod import methods; methods.make('cod+bootstrap', 0); sys.exit('pymc' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_published_methods_run_without_what_their_finished_jobs_do_not_depend_on() -> None:
+    code = "import sys, bayes_cod.published; print(*(name for name in sys.modules if name.startswith('bayes_cod.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.removeprefix("bayes_cod.").replace(".", "/") for name in done.stdout.split()}
+    left_out = [part.removesuffix("/").removesuffix(".py") for part in jobs._NO_INFLUENCE_ON_POINTS]
+    assert not [name for name in loaded if name.startswith(tuple(left_out))]
+    assert jobs.code_version(published=True) != jobs.code_version()

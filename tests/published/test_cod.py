@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic import FLOPS, TARGET, item_ladder, models
 
@@ -113,6 +116,20 @@ def test_items_are_needed() -> None:
 def test_few_trials_are_warned_of(n_trials: int, warned: bool) -> None:
     method = make("cod", 0).fit(item_ladder(questions(), n_trials=n_trials))
     assert ("warning" in method.solutions_[0].facts) is warned
+
+
+def test_neighbouring_checkpoints_are_pooled_on_request() -> None:
+    ladder = item_ladder(questions(10), n_trials=20)
+    final = ladder.items.assign(checkpoint=np.nan)
+    before = final.assign(n_correct=0, n_trials=10, checkpoint=1.0)
+    both = replace(ladder, items=pd.concat([final, before], ignore_index=True))
+    plain, smoothed = (COD(smooth=smooth).problems(both)[0] for smooth in (False, True))
+    np.testing.assert_array_equal(plain.n_trials, 20)
+    np.testing.assert_array_equal(smoothed.n_trials, 30)
+    np.testing.assert_array_equal(smoothed.n_correct, plain.n_correct)
+    np.testing.assert_allclose(smoothed.score, plain.score * 20 / 30)
+    same = COD(smooth=True).problems(ladder)[0]
+    np.testing.assert_array_equal(same.n_correct, plain.n_correct)
 
 
 def test_unknown_mapping_is_named() -> None:

@@ -135,3 +135,38 @@ def test_settings_are_checked() -> None:
         Bootstrap(Exponential(), replicates=1)
     with pytest.raises(InputError, match="min_decades above 0"):
         Conformal(Exponential(), min_decades=0.0)
+
+
+def test_a_draw_has_one_rungs_luck_on_all_benchmarks() -> None:
+    rng = np.random.default_rng(0)
+    luck = rng.normal(0, 0.2, 8)
+    scores = {name: expit(logit(laws.cod_f3(C, a, 0.25)) + luck) for name, a in (("x", 9.0), ("y", 4.0), ("z", 6.0))}
+    ladder = score_ladder(scores)
+    bootstrap = Bootstrap(make("passrate", 0), replicates=40, seed=0).fit(ladder).forecast([TARGET]).draws
+    conformal = Conformal(make("passrate", 0), seed=0).fit(ladder).forecast([TARGET]).draws
+    for draws, least in ((bootstrap, 0.8), (conformal, 0.5)):
+        for variable in ("score", "latent"):
+            values = logit(draws[variable].values[:, 0])
+            assert np.corrcoef(values.T)[np.triu_indices(3, 1)].min() > least
+
+
+def test_joint_conformal_draws_have_the_pooled_errors_of_every_benchmark() -> None:
+    method = Conformal(make("last-rung", 0), samples=40_000, seed=0).fit(score_ladder(noisy_scores(7)))
+    pooled = np.array([miss.error / np.sqrt(miss.decades) for miss in method.misses_])
+    drawn = method._errors((1, 2))
+    for benchmark in range(2):
+        values, counts = np.unique(np.round(np.abs(drawn[:, 0, benchmark]), 9), return_counts=True)
+        expected, times = np.unique(np.round(np.abs(pooled), 9), return_counts=True)
+        np.testing.assert_allclose(values, expected)
+        # five standard errors of a share
+        share = times / times.sum()
+        np.testing.assert_allclose(counts / 40_000, share, atol=5 * np.sqrt(share.max() / 40_000))
+        assert abs(np.sign(drawn[:, 0, benchmark]).mean()) < 5 / np.sqrt(40_000)
+    np.testing.assert_array_equal(np.sign(drawn[:, 0, 0] * drawn[:, 0, 1]), _signs(method, drawn))
+
+
+def _signs(method: Conformal, drawn: np.ndarray) -> np.ndarray:
+    """Sign of the product of two benchmarks' errors of one event, from the errors themselves."""
+    sign_of = {round(abs(miss.error / np.sqrt(miss.decades)), 9): np.sign(miss.error) for miss in method.misses_}
+    found = [[sign_of[round(abs(value), 9)] for value in row] for row in drawn[:, 0]]
+    return np.prod(np.array(found), axis=1)

@@ -65,7 +65,7 @@ def test_olmo_two_step_on_a_task_loss() -> None:
     ladder = loss_ladder(law(N, D), to_score(law(N, D)), flops=C, params=N, tokens=D, task_loss=True, chance=0.25)
     expected = float(to_score(law(np.array([7e9]), np.array([2e12])))[0])
     assert make("olmo-two-step", 0).fit(ladder).points([TARGET])[0, 0] == pytest.approx(expected, abs=0.01)
-    law_fit = make("olmo-two-step", 0).loss_law(make("olmo-two-step", 0).problems(ladder)[0])
+    law_fit = make("olmo-two-step", 0).loss_law(make("olmo-two-step", 0).problems(ladder)[0], None)
     assert law_fit(np.array([TARGET.flops]), np.array([7e9]), np.array([2e12]))[0] == pytest.approx(
         law(7e9, 2e12), rel=2e-3
     )
