@@ -36,12 +36,12 @@ class SamplerSettings:
         Target acceptance; `retry_accept` for the one retry after a failed gate, with twice the draws.
     """
 
-    draws: int = 600
-    tune: int = 700
+    draws: int = 1500
+    tune: int = 600
     chains: int = 4
     cores: int | None = None
-    target_accept: float = 0.96
-    retry_accept: float = 0.99
+    target_accept: float = 0.92
+    retry_accept: float = 0.98
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _FAMILY_STEPS = (1, 4, 8, 16, 32)
 SMALLEST_NOISE = 0.002
 
 _GUESSED_RATES = (0.001, 0.98)
-_USUAL = (2.0, 0.5, 0.4, 0.1)  # sd of level, slope and luck on eta for the sampler's coordinates
+_USUAL = (2.0, 0.5, 0.1)  # sd of level, slope and passing luck on eta for the sampler's coordinates
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _coordinates(evidence: Sequence[Evidence], data: dict[str, NDArray[Any]], sh
     """Where and in which coordinates the sampler moves the series' eta; the posterior does not depend on it.
 
     `eta_guess` ``(series, rung)`` comes from the rates. `eta_root` ``(series, rung, coordinate)`` is a root of the
-    covariance that eta would have given its rates if the link were linear and luck had its usual scales; coordinates
+    covariance that eta would have given its rates if the link were linear and luck as large as the rates suggest; coordinates
     in its unit are nearly independent, so the sampler needs few steps.
     """
     rate, sd, seen = (data[f"total_{name}"] for name in ("rate", "sd", "seen"))
@@ -190,8 +190,9 @@ def _coordinates(evidence: Sequence[Evidence], data: dict[str, NDArray[Any]], sh
     root = np.tile(np.eye(shape.rungs), (shape.series, 1, 1))
     first = 0
     for one in evidence:
-        lead, prior = shape.rungs - len(one.decades), _usual_precision(one.decades)
-        for s in range(first, first + len(one.benchmarks)):
+        lead, rows = shape.rungs - len(one.decades), slice(first, first + len(one.benchmarks))
+        prior = _usual_precision(one.decades, _walk_scale(eta[rows, lead:], one.decades))
+        for s in range(rows.start, rows.stop):
             covariance = np.linalg.inv(prior + np.diag(known[s, lead:]))
             root[s, lead:, lead:] = np.linalg.cholesky((covariance + covariance.T) / 2)
             at = np.flatnonzero(seen[s] > 0)
@@ -200,9 +201,18 @@ def _coordinates(evidence: Sequence[Evidence], data: dict[str, NDArray[Any]], sh
     return {"eta_guess": eta, "eta_root": root}
 
 
-def _usual_precision(decades: FloatArray) -> FloatArray:
-    """Inverse covariance of a series' eta before any rate is seen, with luck of usual scales ``(rung, rung)``."""
-    level, slope, walk, luck = _USUAL
+def _walk_scale(eta: FloatArray, decades: FloatArray) -> float:
+    """Rough size of a family's steps on eta beyond their mean growth, per root decade."""
+    gaps = np.diff(decades)
+    real = gaps > 1e-6
+    steps, gaps = np.diff(eta, axis=1)[:, real], gaps[real]
+    beyond = steps - steps.sum(axis=1, keepdims=True) / gaps.sum() * gaps
+    return float(np.clip(np.sqrt(np.mean(beyond**2 / gaps)), 0.2, 3.0))
+
+
+def _usual_precision(decades: FloatArray, walk: float) -> FloatArray:
+    """Inverse covariance of a series' eta before any rate is seen ``(rung, rung)``."""
+    level, slope, luck = _USUAL
     shared = np.minimum(-decades[:, None], -decades[None, :])
     trend = decades[:, None] * decades[None, :]
     covariance = level**2 + slope**2 * trend + walk**2 * shared + luck**2 * np.eye(len(decades))

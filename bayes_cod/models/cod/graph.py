@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from bayes_cod.models.cod import mapping
 from bayes_cod.models.cod.arrays import Shape
 from bayes_cod.models.cod.effective_compute import curved
-from bayes_cod.models.cod.priors import SLOPE_DEGREES, Priors
+from bayes_cod.models.cod.priors import Priors
 
 GUESS_SCALE = 0.1
 TAIL_DEGREES = 4.0
@@ -83,10 +83,9 @@ def _path(h: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
     curvature = pm.Deterministic("curvature", bend)
     scale = {name: pm.LogNormal(name, h[name], h[f"{name}_sd"]) for name in _SCALES}
 
+    scale["shared_walk"] = pm.Deterministic("family_walk", scale["shared_walk"] * _wild(h, shape))[:, None]
+    spread = pt.sqrt(scale["shared_walk"] ** 2 * variance + scale["shared_luck"] ** 2)
     free = pm.Normal("shared_z", 0, 1, shape=steps_of)
-    wild = pt.exp(h["volatility"] * pm.Normal("volatility_z", 0, 1, shape=shape.families))
-    pm.Deterministic("volatility", wild)
-    spread = pt.sqrt(scale["shared_walk"] ** 2 * variance + scale["shared_luck"] ** 2) * wild[:, None]
     shared = (back * (spread * free)[:, None, :]).sum(axis=2) * real
     pm.Deterministic("shared_steps", shared)
     growth = (pt.diff(curved(decades, curvature[:, None]), axis=1) + shared) * real
@@ -102,18 +101,25 @@ def _path(h: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
     return last, pm.Deterministic("path", eta - last[:, None])
 
 
+def _wild(h: dict[str, Any], shape: Shape) -> Any:
+    """Factor of each family's shared walk; 1 for the only family, whose walk is known by itself."""
+    if shape.families == 1:
+        return np.ones(1)
+    return pt.exp(h["volatility"] * pm.Normal("volatility_z", 0, 1, shape=shape.families))
+
+
 _BASIS = ("step_weights", "step_back")
 _SCALES = ("shared_walk", "shared_luck", "own_walk", "own_luck")
 
 
 def _slopes(h: dict[str, Any], shape: Shape, family: Any, benchmark: Any) -> Any:
     """Slopes of the series: the family's, what the benchmark keeps over families, and the series' own."""
-    mean = pm.StudentT("slope_mean", nu=SLOPE_DEGREES, mu=h["slope_mean"], sigma=h["slope_sd"])
-    of_family = h["family_spread"] * pm.Normal("family_z", 0, 1, shape=shape.families)
+    mean = pm.LogNormal("slope_mean", h["slope_mean"], h["slope_sd"])
+    of_family = mean * pt.exp(h["family_spread"] * pm.Normal("family_z", 0, 1, shape=shape.families))
     spread = pm.LogNormal("slope_spread", h["slope_spread"], h["slope_spread_sd"])
     kept = pt.sqrt(h["benchmark_share"]) * pm.Normal("benchmark_z", 0, 1, shape=shape.benchmarks)
     own = pt.sqrt(1 - h["benchmark_share"]) * pm.Normal("series_z", 0, 1, shape=shape.series)
-    return pm.Deterministic("slope", mean + of_family[family] + spread * (kept[benchmark] + own))
+    return pm.Deterministic("slope", of_family[family] + spread * (kept[benchmark] + own))
 
 
 def _near_guess(shape: Shape, h: dict[str, Any], present: Any) -> Any:

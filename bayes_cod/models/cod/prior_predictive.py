@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.models.cod.effective_compute import curved, curved_ahead
-from bayes_cod.models.cod.priors import SLOPE_DEGREES, Priors
+from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 
@@ -38,10 +38,10 @@ def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> x
     rng = np.random.default_rng(seed)
     decades = np.linspace(LOWEST, HIGHEST, POINTS)
     spread = np.exp(rng.normal(priors.slope_spread, priors.slope_spread_sd, n))
-    slope = priors.slope_mean + priors.slope_sd * rng.standard_t(SLOPE_DEGREES, n)
-    slope += priors.family_spread * rng.standard_normal(n) + spread * rng.standard_normal(n)
+    slope = np.exp(rng.normal(priors.slope_mean, np.hypot(priors.slope_sd, priors.family_spread), n))
+    slope += spread * rng.standard_normal(n)
     curvature = rng.normal(priors.curvature_mean, np.hypot(priors.curvature_sd, priors.curvature_spread), n)[:, None]
-    scale = rng.normal(priors.shared_walk, np.hypot(priors.shared_walk_sd, priors.volatility), n)
+    scale = rng.normal(priors.shared_walk, priors.shared_walk_sd, n)
     shared = _walks(decades, np.exp(scale), rng)
     own = _walks(decades, np.exp(rng.normal(priors.own_walk, priors.own_walk_sd, n)), rng)
     level = rng.normal(priors.level_mean, priors.level_sd, n)

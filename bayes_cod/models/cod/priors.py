@@ -12,9 +12,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-SLOPE_DEGREES = 3.0
-"""Degrees of freedom of the mean slope's Student-t."""
-
 
 @dataclass(frozen=True)
 class Priors:
@@ -23,11 +20,11 @@ class Priors:
     Attributes
     ----------
     slope_mean, slope_sd
-        Mean slope of all families' benchmarks, Student-t with 3 degrees of freedom. One decade takes a mid-range
-        benchmark up by 10 to 20 points; a ladder whose benchmarks fall is surprising, not impossible, and one of
-        very small models can grow several times as fast.
+        Mean slope of all families' benchmarks, LogNormal (log mean, log sd). One decade takes a mid-range benchmark up
+        by 10 to 20 points; ladders of very small models grow several times as fast. Positive: with a negative mean,
+        luck that all benchmarks share would have a mirror image, and single benchmarks may fall all the same.
     family_spread
-        Spread of families' mean slopes, fixed: two or three families do not teach it.
+        Spread of families' mean slopes on the logarithm, fixed: two or three families do not teach it.
     slope_spread, slope_spread_sd
         Spread of benchmarks' slopes around the family's, LogNormal (log mean, log sd). Benchmarks differ by a
         factor of two; away from zero, so that the sampler meets no funnel.
@@ -52,8 +49,8 @@ class Priors:
     own_luck, own_luck_sd
         The same of one benchmark, on eta.
     volatility
-        Spread of families' shared luck around its scales, on the logarithm, fixed: some families are made by one
-        recipe, others change it from rung to rung.
+        Spread of families' shared walks around that scale, on the logarithm, fixed: some families are made by one
+        recipe, others change it from rung to rung. Not used for a family alone.
     level_mean, level_sd
         eta at the last rung, Normal: from almost never to almost always right.
     floor_mean, floor_sd
@@ -78,9 +75,9 @@ class Priors:
         Noise of the rest around the map, as a beta-binomial concentration.
     """
 
-    slope_mean: float = 0.5
-    slope_sd: float = 0.3
-    family_spread: float = 0.2
+    slope_mean: float = float(np.log(0.5))
+    slope_sd: float = 0.5
+    family_spread: float = 0.3
     slope_spread: float = float(np.log(0.3))
     slope_spread_sd: float = 0.5
     benchmark_share: float = 0.6
