@@ -56,7 +56,7 @@ def backtest(
     pool: Annotated[
         Literal["others", "none"],
         typer.Option(help="What methods that learn from other families are given: this ladder's others, or none."),
-    ] = "others",
+    ] = "none",
     seed: Annotated[int, typer.Option(help="The same seed, data and code give the same numbers.")] = 0,
     jobs: Annotated[int, typer.Option(help="Jobs at a time; -1: one a core.")] = 1,
     dask: Annotated[

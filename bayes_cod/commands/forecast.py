@@ -66,7 +66,7 @@ def forecast(
     ] = DEFAULT_METHOD,
     pool: Annotated[
         str, typer.Option(help="Other families to learn from: others (of this ladder), none, or another ladder's path.")
-    ] = "others",
+    ] = "none",
     draws: Annotated[int | None, typer.Option(min=1, help="Draws a chain, where the method samples.")] = None,
     chains: Annotated[int | None, typer.Option(min=1, help="Chains, where the method samples.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same numbers.")] = 0,

@@ -32,7 +32,7 @@ def backtest(
     benchmarks: Sequence[str] | None = None,
     min_rungs: int = 3,
     max_decades: float | None = None,
-    pool: Pool = "others",
+    pool: Pool = "none",
     seed: int = 0,
     n_jobs: int | None = None,
     folder: Path | str | None = None,
