@@ -23,8 +23,8 @@ NAMES = (
 MIXES = ["mix_arithmetic", "mix_strings", "mix_logic"]
 VOCABULARY = 49
 RUNS = {
-    ("main", "ladder"): 24,
-    ("main", "target"): 4,
+    ("main", "ladder"): 28,
+    ("main", "target"): 2,
     ("mixtures", "ladder"): 48,
     ("mixtures", "holdout"): 7,
     ("grid", "ladder"): 8,
@@ -72,8 +72,10 @@ def test_main_part_is_a_ladder_of_three_seeds_with_targets(models: pd.DataFrame)
     assert np.diff(np.log10(flops)).max() < 0.5
     assert target.flops.min() > flops.max()
     assert target.flops.max() >= 4 * flops.max()
-    assert all(seeds == {0, 1, 2} for seeds in ladder.groupby("width").seed.agg(set))
-    assert all(seeds == {0, 1} for seeds in target.groupby("width").seed.agg(set))
+    small = ladder.groupby("width").flops.first() <= 1.3e13
+    seeds = ladder.groupby("width").seed.agg(set)
+    assert all(found == {0, 1, 2} for found in seeds[small]) and all(found == {0, 1} for found in seeds[~small])
+    assert all(found == {0} for found in target.groupby("width").seed.agg(set))
     assert (main.family == "micro-s" + main.seed.astype(str)).all()
 
 

@@ -51,7 +51,7 @@ def test_losses_have_a_line_a_run() -> None:
         assert len(runs) == len(ladder.models)
         assert all(len(np.asarray(line.get_xdata())) > 2 for line in runs)
     assert len(labels(figure)) == ladder.models["width"].nunique()
-    assert [text for text in labels(figure) if "target" in text] == ["width 72, target", "width 88, target"]
+    assert [text for text in labels(figure) if "target" in text] == ["width 104, target", "width 128, target"]
 
 
 def test_spread_leaves_out_single_seeds_and_marks_targets() -> None:
