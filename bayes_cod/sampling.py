@@ -40,8 +40,8 @@ class SamplerSettings:
     tune: int = 600
     chains: int = 4
     cores: int | None = None
-    target_accept: float = 0.92
-    retry_accept: float = 0.98
+    target_accept: float = 0.95
+    retry_accept: float = 0.995
 
 
 @dataclass(frozen=True)
