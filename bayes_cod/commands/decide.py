@@ -1,4 +1,4 @@
-"""`bayes-cod decide`: what to do, given forecasts. `decide mixture`: which mixture of data the planned run should use."""
+"""`bayes-cod decide`: what to do, given forecasts; `decide mixture`, which mixture of data a planned run should use."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def mixture(
     weight: Annotated[
         list[str] | None,
         typer.Option(
-            help="Benchmark (with --goal losses, validation domain) that counts, and how much (repeat for more; left out: "
-            "all alike).",
+            help="Benchmark (with --goal losses, validation domain) that counts, and how much (repeat for more; left "
+            "out: all alike).",
             metavar="NAME=WEIGHT",
         ),
     ] = None,
@@ -94,9 +94,9 @@ def mixture(
     """Compare mixtures of training data for a planned run.
 
     Learns from runs on several mixtures, small ones as a rule, and gives for each candidate its expected score (or
-    loss), the probability that it is the best and that it beats the current mixture, and the expected regret. Candidates
-    that are no blend of tried mixtures are marked as extrapolation. Writes mixtures.csv, mixtures.png, decision.json and
-    diagnostics.csv.
+    loss), the probability that it is the best and that it beats the current mixture, and the expected regret.
+    Candidates that are no blend of tried mixtures are marked as extrapolation. Writes mixtures.csv, mixtures.png,
+    decision.json and diagnostics.csv.
 
     For example:
 

@@ -54,7 +54,8 @@ def losses(
 ) -> None:
     """Forecast the loss of every validation domain from mixture, size and tokens.
 
-    Writes losses.csv (target, flops, params, tokens, domain, kind, mean, sd and quantiles), diagnostics.csv and run.json.
+    Writes losses.csv (target, flops, params, tokens, domain, kind, mean, sd and quantiles), diagnostics.csv and
+    run.json.
 
     For example:
 
@@ -72,7 +73,7 @@ def losses(
         read = open_ladder(ladder)
         asked = [read.target(name) for name in target or ()]
         asked += read_targets(targets, family) if targets is not None else []
-        names = {one.name for one in asked}
+        names = frozenset(one.name for one in asked)
         used = visible_runs(read, family, cut, hidden=names)
     model = fit_losses(used, checkpoints, draws, chains, seed)
     from bayes_cod.models.flpm.table import loss_table
@@ -81,7 +82,11 @@ def losses(
     check_gate(model.judge(points, [f"target {one.name}" for one in asked]).table, allow_failed_gate)
     with stage("forecasting"):
         table = loss_table(model, asked)
-    record = {"seed": seed, "runs": len(set(model.evidence.models)), "domains": list(model.evidence.domains)}
+    record: dict[str, Any] = {
+        "seed": seed,
+        "runs": len(set(model.evidence.models)),
+        "domains": list(model.evidence.domains),
+    }
     record |= {"training_domains": list(model.evidence.sources), "notes": [*model.evidence.notes, *notes]}
     record |= {"data": used.data_hash(), "checkpoints": checkpoints, "draws": len(model.draws)}
     write_together(
@@ -89,17 +94,21 @@ def losses(
         {
             "losses.csv": lambda file: table.to_csv(file, index=False),
             "diagnostics.csv": lambda file: model.gate.table.to_csv(file, index=False),
-            "run.json": lambda file: file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8") and None,
+            "run.json": lambda file: _write(record, file),
         },
         known=FILES,
     )
     console = screen()
-    for note in record["notes"]:  # type: ignore[union-attr]
+    for note in (*model.evidence.notes, *notes):
         console.print(f"• {note}", style="dim", markup=False)
     console.print(f"losses of {len(asked)} targets: {out / 'losses.csv'}", markup=False, soft_wrap=True)
 
 
-def visible_runs(ladder: Ladder, family: str | None, cut: str | None, hidden: set[str] = frozenset()) -> Ladder:  # type: ignore[assignment]
+def _write(record: dict[str, Any], file: Path) -> None:
+    file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def visible_runs(ladder: Ladder, family: str | None, cut: str | None, hidden: frozenset[str] = frozenset()) -> Ladder:
     """The runs that a fit may use: one family, up to a cut, without those that are forecast."""
     chosen = ladder.select(family=family, cut=cut)
     kept = [str(name) for name in chosen.models["model"] if str(name) not in hidden]

@@ -1,4 +1,4 @@
-"""Which mixture a planned run should use: posterior over the best one, gain, regret, and what rests on extrapolation."""
+"""Which mixture a planned run should use: posterior over the best, gain, regret, and what rests on extrapolation."""
 
 from __future__ import annotations
 

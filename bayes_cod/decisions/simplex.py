@@ -153,7 +153,7 @@ def _grid(sources: int, count: int, low: FloatArray, high: FloatArray) -> FloatA
 def _corners(low: FloatArray, high: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Corners of the allowed region: the most of every training domain, and of random directions."""
     directions = np.concatenate([np.eye(len(low)), rng.standard_normal((len(low), len(low)))])
-    bounds = np.stack([low, high], axis=1)
+    bounds = list(zip(low.tolist(), high.tolist(), strict=True))
     equal = (np.ones((1, len(low))), np.ones(1))
     found = [linprog(-direction, A_eq=equal[0], b_eq=equal[1], bounds=bounds).x for direction in directions]
     return _distinct(np.array(found))

@@ -1,4 +1,4 @@
-"""What each mixture is worth: a curve with its band for two training domains, a ternary plot for three, pairs beyond."""
+"""What each mixture is worth: a curve with a band for two training domains, a ternary plot for three, pairs beyond."""
 
 from __future__ import annotations
 
@@ -143,8 +143,9 @@ def _ternary(
         mesh = Triangulation(places[:, 0], places[:, 1])
         axes.tripcolor(mesh, values, cmap=MAP, norm=scale, shading="gouraud", rasterized=True)
     else:
-        axes.scatter(*places.T, c=values, cmap=MAP, norm=scale, s=30)
-    axes.scatter(*places[extrapolates].T, color=style.PAPER, alpha=0.55, s=16, linewidths=0)
+        axes.scatter(places[:, 0], places[:, 1], c=values, cmap=MAP, norm=scale, s=30)
+    faint = places[extrapolates]
+    axes.scatter(faint[:, 0], faint[:, 1], color=style.PAPER, alpha=0.55, s=16, linewidths=0)
     axes.plot(*np.vstack([CORNERS, CORNERS[:1]]).T, color=style.RULE, linewidth=1.0)
     axes.plot(*_flat(tried).T, "o", color="none", markeredgecolor=style.MUTED, markersize=4)
     for mixture, marker, color, size, _ in marks:
@@ -185,17 +186,11 @@ def _pairs(
                 axes.remove()
                 continue
             x, y = chosen[column], chosen[row + 1]
-            faint = np.where(extrapolates[order], 0.25, 0.9)
-            axes.scatter(
-                shares[order, x],
-                shares[order, y],
-                c=values[order],
-                cmap=MAP,
-                norm=scale,
-                s=7,
-                alpha=faint,
-                linewidths=0,
-            )
+            for part, alpha in ((order[extrapolates[order]], 0.25), (order[~extrapolates[order]], 0.9)):
+                places = shares[part]
+                axes.scatter(
+                    places[:, x], places[:, y], c=values[part], cmap=MAP, norm=scale, s=7, alpha=alpha, linewidths=0
+                )
             for mixture, marker, color, size_of, _ in marks:
                 axes.plot(mixture[x], mixture[y], marker, color=color, markersize=size_of * 0.8, zorder=5)
             if row == size - 1:

@@ -15,7 +15,7 @@ from bayes_cod.forecaster import Forecaster
 def test_kinds() -> None:
     assert methods.names("baselines") == list(published.REGISTRY)
     assert set(methods.names("all")) == set(published.names())
-    assert methods.names("bayesian") == ["bayes-cod"]
+    assert methods.names("bayesian") == ["bayes-cod", "bayes-flpm"]
     with pytest.raises(InputError, match="unknown kind of method 'some'"):
         methods.names("some")
 
@@ -28,7 +28,7 @@ def test_point_methods_are_made_by_name(name: str) -> None:
 
 def test_lists_are_resolved_in_order_and_once() -> None:
     assert methods.resolve(["fp, cod", "fp"]) == ["fp", "cod"]
-    assert methods.resolve(["bayesian", "baselines"]) == ["bayes-cod", *published.REGISTRY]
+    assert methods.resolve(["bayesian", "baselines"]) == ["bayes-cod", "bayes-flpm", *published.REGISTRY]
     assert methods.resolve(["exponential+bootstrap,all"])[0] == "exponential+bootstrap"
 
 

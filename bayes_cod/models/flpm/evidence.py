@@ -323,7 +323,7 @@ def check_mixture(mixture: dict[str, float] | None, evidence: LossEvidence, name
     listed = ", ".join(evidence.sources)
     if mixture is None:
         if evidence.n_mixtures == 1:
-            return evidence.points.shares[0]
+            return np.asarray(evidence.points.shares[0])
         raise InputError(f"target '{name}' has no mixture, and the runs' mixtures differ; give its shares of: {listed}")
     unknown = sorted(set(mixture) - set(evidence.sources))
     if unknown:

@@ -162,7 +162,7 @@ def _transfer(h: dict[str, Any], shape: LossShape) -> tuple[Any, Any]:
 
 
 def _integrated(residual: Any, vectors: Any, eigenvalues: Any, signal: Any, h: dict[str, Any], shape: LossShape) -> Any:
-    """Log density of residuals ~ matrix normal (I + signal * K, Sigma), Sigma ~ inverse Wishart, both integrated out."""
+    """Log density of matrix normal residuals (I + signal K, Sigma), Sigma inverse Wishart and integrated out."""
     coordinates = pt.dot(vectors.T, residual)
     widths = 1 + signal * eigenvalues
     scatter = pt.dot(residual.T, residual) - pt.dot(coordinates.T, coordinates * (1 - 1 / widths)[:, None])

@@ -98,7 +98,7 @@ def draw(posterior: xr.Dataset, evidence: LossEvidence, features: Features, prio
     freedom = n_domain - 1 + priors.noise_df + len(evidence.points)
     noise, weights = [], []
     for index in range(len(partial)):
-        mean, scale = _law(partial, index, at)
+        mean, scale = law(partial, index, at)
         residual = (evidence.log_loss - mean) / scale
         coordinates = features.vectors.T @ residual
         widths = 1 + partial.signal[index] * features.values
@@ -114,7 +114,7 @@ def draw(posterior: xr.Dataset, evidence: LossEvidence, features: Features, prio
     return LossDraws(**{**partial.__dict__, "noise": np.stack(noise), "weights": np.stack(weights)})
 
 
-def _law(draws: LossDraws, index: int, at: Relative) -> tuple[FloatArray, FloatArray]:
+def law(draws: LossDraws, index: int, at: Relative) -> tuple[FloatArray, FloatArray]:
     """Log loss of the law and scale of the noise at some points for one draw, ``(point, domain)`` each."""
     rho, transfer = draws.rho[index], draws.log_transfer[index]
     pooled = laws.log_pooled_shares(at.log_shares, transfer, rho)
@@ -164,7 +164,7 @@ def predict(
     shape = (len(draws), len(points), len(evidence.domains))
     observed, latent = np.zeros(shape), np.zeros(shape)
     for index in range(len(draws)):
-        mean, scale = _law(draws, index, at)
+        mean, scale = law(draws, index, at)
         luck = rng.standard_normal((2, *shape[1:])) @ draws.noise[index].T
         unknown = factor * luck[0] if left_over is None else factor @ luck[0]
         departure = coordinates @ draws.weights[index] + np.sqrt(draws.signal[index]) * unknown

@@ -20,7 +20,7 @@ from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, predict
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
-LOSS_SAMPLER = SamplerSettings(draws=500, tune=500, chains=4, target_accept=0.85, retry_accept=0.95)
+LOSS_SAMPLER = SamplerSettings(draws=300, tune=300, chains=4, target_accept=0.85, retry_accept=0.95)
 FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
 
@@ -45,6 +45,8 @@ class MixtureLosses:
         Seed of the sampler and of the luck ahead.
     priors, settings, sampler
         See `LossPriors`, `LossSettings`, `SamplerSettings`.
+    retry
+        Whether a failed gate is followed by one longer try.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class MixtureLosses:
         priors: LossPriors | None = None,
         settings: LossSettings | None = None,
         sampler: SamplerSettings | None = None,
+        retry: bool = True,
     ) -> None:
         self.seed = seed
+        self.retry = retry
         self.priors = priors or LossPriors()
         self.settings = settings or LossSettings()
         self.sampler = sampler or LOSS_SAMPLER
@@ -77,7 +81,7 @@ class MixtureLosses:
         shape = loss_graph.LossShape.of(evidence, features)
         compiled = _models.get(shape, lambda: loss_graph.build(shape))
         data = loss_graph.arrays(evidence, features, self.priors)
-        for retry in (False, True):
+        for retry in (False, True)[: 1 + self.retry]:
             tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
             draws = draw(tree["posterior"].to_dataset(), evidence, features, self.priors, self.seed)
             gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])

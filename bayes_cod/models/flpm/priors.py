@@ -83,7 +83,7 @@ class LossPriors(_Vector):
 
 @dataclass(frozen=True)
 class ScorePriors(_Vector):
-    """Priors of the score stage. Losses enter as standardised falls of log loss, scores as logits between floor and top.
+    """Priors of the score stage. Losses enter as standardised falls of log loss, scores as logits from floor to top.
 
     Attributes
     ----------
@@ -99,11 +99,11 @@ class ScorePriors(_Vector):
     outer_mean
         Log slope of a task in the network's units, Normal with the spread `slope_sd`.
     size_sd
-        Move of a task's logit per decade of compute at equal losses, Normal with mean 0: at the same loss a larger model
-        need not score the same.
+        Move of a task's logit per decade of compute at equal losses, Normal with mean 0: at the same loss a larger
+        model need not score the same.
     luck, luck_sd
-        Scatter of a run's logit around the curve, Student-t, LogNormal (log mean, log sd of a task). Seeds differ by half
-        a logit while a task is being learnt.
+        Scatter of a run's logit around the curve, Student-t, LogNormal (log mean, log sd of a task). Seeds differ by
+        half a logit while a task is being learnt.
     floor
         Score of a model that knows nothing on open questions, Beta(1, floor): a few per cent at most.
     below_chance

@@ -1,4 +1,4 @@
-"""The score stage: both maps from domain losses to scores, sampled, and stacked by how well they predict left-out runs."""
+"""The score stage: both maps from domain losses to scores, sampled, and stacked by how well they predict."""
 
 from __future__ import annotations
 
@@ -69,6 +69,8 @@ class ScoreStage:
         See `ScorePriors`, `SamplerSettings`.
     maps
         Maps to fit; several are stacked.
+    retry
+        Whether a failed gate is followed by one longer try.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class ScoreStage:
         priors: ScorePriors | None = None,
         sampler: SamplerSettings | None = None,
         maps: tuple[MapKind, ...] = MAPS,
+        retry: bool = True,
     ) -> None:
         self.seed = seed
+        self.retry = retry
         self.priors = priors or ScorePriors()
         self.sampler = sampler or SCORE_SAMPLER
         self.maps = maps
@@ -94,9 +98,9 @@ class ScoreStage:
         data = score_graph.arrays(evidence, self.priors)
         self._gates = []
         for kind in self.maps:
-            shape = ScoreShape(kind, *evidence.log_loss.shape, len(evidence.benchmarks))
+            shape = ScoreShape(kind, len(evidence.models), len(evidence.domains), len(evidence.benchmarks))
             compiled = _models.get(shape, lambda shape=shape: score_graph.build(shape))  # type: ignore[misc]
-            for retry in (False, True):
+            for retry in (False, True)[: 1 + self.retry]:
                 tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
                 self.fits[kind] = self._fit_of(kind, tree)
                 gate = self._judge(self.fits[kind])
