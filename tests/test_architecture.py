@@ -108,7 +108,9 @@ def test_numerics_that_need_no_pymc_do_not_load_it() -> None:
 
 
 def test_nothing_loads_torch() -> None:
-    statement = "import bayes_cod.cli, bayes_cod.run, bayes_cod.report.build\nfrom bayes_cod.models.cod.forecaster import BayesianCOD"
+    statement = (
+        "import bayes_cod.cli, bayes_cod.run, bayes_cod.report.build\nfrom bayes_cod.models.cod.forecaster import BayesianCOD"
+    )
     statement += "\nfrom bayes_cod.datasets import microladder\nmicroladder()"
     assert "torch" not in loaded_after(statement)
 
