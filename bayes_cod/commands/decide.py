@@ -196,13 +196,15 @@ def _current(ladder: Ladder, texts: list[str] | None) -> dict[str, float] | None
 
 def show(made: Decision, out: Path) -> None:
     """Print the best candidates beside the current mixture, and what to keep in mind."""
+    import pandas as pd
+
     console = screen()
     losses = made.goal.losses
     unit, factor = ("nats", 1.0) if losses else ("points", 100.0)
     rows = made.table.head(SHOWN)
     if made.current is not None:
         own = made.table[made.table["kind"] == "current"]
-        rows = own if rows.empty else rows._append(own).drop_duplicates(list(made.table.columns[: len(made.sources)]))  # type: ignore[operator]
+        rows = pd.concat([rows[rows["kind"] != "current"], own])
     numbers = ["expected", "90 % interval", "P(best)", "P(beats current)", "gain", "regret", "90 % of regret"]
     table = Table(
         "mixture",

@@ -18,6 +18,7 @@ from bayes_cod.models.flpm.losses import FAR_MIXTURE, MixtureLosses
 from bayes_cod.models.flpm.priors import LossPriors, ScorePriors
 from bayes_cod.models.flpm.score_evidence import gather_scores
 from bayes_cod.models.flpm.scores import ScoreStage
+from bayes_cod.models.flpm.table import loss_table
 from bayes_cod.sampling import Gate, SamplerSettings
 
 FAR_DECADES = 1.5
@@ -162,6 +163,11 @@ class BayesianFLPM:
         }
 
     # ---------------------------------------------------------------- what a report shows
+
+    def domain_losses(self, targets: Sequence[Target]) -> pd.DataFrame:
+        """Losses that the targets are expected to reach on the way to their scores; see `table.loss_table`."""
+        self._fitted()
+        return loss_table(self.losses, targets)
 
     @property
     def posterior(self) -> xr.DataTree:
