@@ -188,7 +188,8 @@ def micro(_: Path, sampler: SamplerSettings) -> None:
     targets = [whole.target(str(name)) for name in whole.models["model"] if str(name).startswith("w40")]
     start = time.perf_counter()
     model = BayesianFLPM(0)
-    model.losses.sampler = model.scores.sampler = sampler
+    model.losses.sampler = sampler
+    model.scores.sampler = replace(sampler, draws=2 * sampler.draws, tune=2 * sampler.tune, target_accept=0.95)
     model.losses.retry = model.scores.retry = False
     model.fit(small)
     report_gate(model.losses, time.perf_counter() - start)

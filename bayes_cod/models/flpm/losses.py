@@ -20,7 +20,7 @@ from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, predict
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
-LOSS_SAMPLER = SamplerSettings(draws=300, tune=300, chains=4, target_accept=0.85, retry_accept=0.95)
+LOSS_SAMPLER = SamplerSettings(draws=400, tune=300, chains=4, target_accept=0.85, retry_accept=0.95)
 FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
 

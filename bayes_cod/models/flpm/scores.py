@@ -22,7 +22,7 @@ from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
-SCORE_SAMPLER = SamplerSettings(draws=400, tune=500, chains=4, target_accept=0.9, retry_accept=0.97)
+SCORE_SAMPLER = SamplerSettings(draws=1000, tune=1000, chains=4, target_accept=0.95, retry_accept=0.98)
 _models = CompiledModels()
 
 

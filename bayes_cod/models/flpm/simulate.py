@@ -26,7 +26,7 @@ SIZES = (1e7, 3e7, 1e8)
 TARGET_SIZE = 1e9
 TOKENS_A_PARAMETER = 20.0
 THINNED = 100
-SAMPLER = SamplerSettings(draws=200, tune=300, chains=2, cores=1, target_accept=0.85)
+SAMPLER = SamplerSettings(draws=200, tune=200, chains=1, cores=1, target_accept=0.85)
 
 
 def blank(seed: int) -> tuple[LossEvidence, Points]:
