@@ -179,12 +179,14 @@ def _pairs(
     grid = figure.subplots(size, size, squeeze=False)
     scale = Normalize(float(values.min()), float(values.max()))
     order = np.argsort(values)
+    drawn: list[Axes] = []
     for row in range(size):
         for column in range(size):
             axes: Axes = grid[row, column]
             if column > row:
                 axes.remove()
                 continue
+            drawn.append(axes)
             x, y = chosen[column], chosen[row + 1]
             for part, alpha in ((order[extrapolates[order]], 0.25), (order[~extrapolates[order]], 0.9)):
                 places = shares[part]
@@ -197,5 +199,5 @@ def _pairs(
                 axes.set_xlabel(style.short(sources[x], 16))
             if column == 0:
                 axes.set_ylabel(style.short(sources[y], 16))
-    figure.colorbar(ScalarMappable(scale, MAP), ax=grid.ravel().tolist(), label=label, shrink=0.6)
+    figure.colorbar(ScalarMappable(scale, MAP), ax=drawn, label=label, shrink=0.6)
     return figure

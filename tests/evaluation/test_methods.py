@@ -34,7 +34,7 @@ def test_lists_are_resolved_in_order_and_once() -> None:
 
 @pytest.mark.parametrize("words", [["nonsense"], ["cod,nonsense"], ["cod+magic"]])
 def test_unknown_methods_are_named(words: list[str]) -> None:
-    with pytest.raises(InputError, match=r"unknown method '.*'; the methods are: bayes-cod, cod"):
+    with pytest.raises(InputError, match=r"unknown method '.*'; the methods are: bayes-cod, bayes-flpm, cod"):
         methods.resolve(words)
 
 
