@@ -66,6 +66,9 @@ class Features:
         Orthonormal ``(run, feature)``.
     values
         Eigenvalues ``(feature,)``, decreasing.
+    whitening
+        Turns the kernel between points and all runs into coordinates in which the runs' departures are independent
+        ``(run, direction)``; all directions, also those too weak to be features.
     run_variance
         Variance of what checkpoints of one run share; 0 where each run has one.
     """
@@ -73,6 +76,7 @@ class Features:
     at: Points
     vectors: FloatArray
     values: FloatArray
+    whitening: FloatArray
     run_variance: float
 
     @classmethod
@@ -81,8 +85,9 @@ class Features:
         n = len(points)
         run_variance = RUN_VARIANCE if len(np.unique(points.run)) < n else 0.0
         covariance = kernel(points, points) + run_variance * _within_runs(points)
-        values, vectors = eigh(covariance, subset_by_index=(max(0, n - most), n - 1))
-        return cls(points, np.asarray(vectors[:, ::-1]), np.asarray(np.maximum(values[::-1], SMALLEST)), run_variance)
+        every, directions = eigh(covariance)
+        values, vectors = np.maximum(every[::-1], SMALLEST), np.asarray(directions[:, ::-1])
+        return cls(points, vectors[:, :most], values[:most], vectors / np.sqrt(values), run_variance)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -91,7 +96,18 @@ class Features:
         """Coordinates of points of other runs ``(point, feature)``; departures weigh them by unit normals."""
         return np.asarray(kernel(points, self.at) @ (self.vectors / np.sqrt(self.values)))
 
-    def left_over(self, points: Points, coordinates: FloatArray) -> FloatArray:
-        """Covariance of departures that the runs say nothing about ``(point, point)``."""
-        rest = kernel(points, points) - coordinates @ coordinates.T
+    def left_over(self, points: Points) -> FloatArray:
+        """Covariance of departures that the runs say nothing about ``(point, point)``.
+
+        Directions too weak to be features are not in it: the runs know them, and the fit counts them as noise.
+        """
+        known = self._known(points)
+        rest = kernel(points, points) - known @ known.T
         return np.asarray(0.5 * (rest + rest.T))
+
+    def left_open(self, points: Points) -> FloatArray:
+        """The diagonal of `left_over` ``(point,)``, in [0, 1]."""
+        return np.asarray(np.clip(1 - (self._known(points) ** 2).sum(axis=1), 0.0, 1.0))
+
+    def _known(self, points: Points) -> FloatArray:
+        return np.asarray(kernel(points, self.at) @ self.whitening)

@@ -155,9 +155,9 @@ def predict(
     rng = np.random.default_rng([seed, 12])
     at = Relative.of(points, evidence.reference)
     coordinates = features.new(points)
-    left_over = features.left_over(points, coordinates) if joint else None
+    left_over = features.left_over(points) if joint else None
     if left_over is None:
-        factor = np.sqrt(np.maximum(1 - (coordinates**2).sum(axis=1), 0.0))[:, None]
+        factor = np.sqrt(features.left_open(points))[:, None]
     else:
         values, vectors = np.linalg.eigh(left_over + JITTER * np.eye(len(points)))
         factor = vectors * np.sqrt(np.maximum(values, 0.0))

@@ -152,5 +152,4 @@ class MixtureLosses:
 
     def left_open(self, points: Points) -> NDArray[np.float64]:
         """Share of the variance of departures that the runs leave open at each point, in [0, 1]."""
-        coordinates = self._fitted().features.new(points)
-        return np.asarray(np.clip(1 - (coordinates**2).sum(axis=1), 0.0, 1.0))
+        return self._fitted().features.left_open(points)
