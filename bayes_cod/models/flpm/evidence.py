@@ -128,7 +128,7 @@ class LossEvidence:
     def own(self) -> FloatArray:
         """1 where a training domain bears the name of the validation domain, ``(source, domain)``."""
         source, domain = (np.array([_plain(name) for name in names]) for names in (self.sources, self.domains))
-        return (source[:, None] == domain[None, :]).astype(float)
+        return np.asarray((source[:, None] == domain[None, :]).astype(float))
 
     @property
     def n_mixtures(self) -> int:
@@ -286,7 +286,9 @@ def _wide_losses(
     if settings.checkpoints == "final":
         losses = losses[losses["is_final"]]
     keyed = losses.assign(key=losses["tokens"].fillna(-1.0))
-    wide = keyed.pivot_table(index=["model", "key"], columns="domain", values="loss", observed=True, aggfunc="mean")
+    wide: pd.DataFrame = keyed.pivot_table(
+        index=["model", "key"], columns="domain", values="loss", observed=True, aggfunc="mean"
+    )
     complete = wide.notna().all(axis=1)
     if not complete.all():
         notes.append(f"{int((~complete).sum())} of {len(wide)} rows of losses lack a domain and are left out")
@@ -308,7 +310,8 @@ def _late(wide: pd.DataFrame, settings: LossSettings) -> pd.DataFrame:
         wanted = np.linspace(rows["ahead"].max(), 0.0, min(settings.most, len(rows)))
         nearest = np.unique(np.abs(rows["ahead"].to_numpy()[:, None] - wanted[None, :]).argmin(axis=0))
         chosen.append(rows.iloc[nearest])
-    return pd.concat(chosen, ignore_index=True) if chosen else kept
+    late: pd.DataFrame = pd.concat(chosen, ignore_index=True) if chosen else kept
+    return late
 
 
 def check_mixture(mixture: dict[str, float] | None, evidence: LossEvidence, name: str) -> FloatArray:

@@ -1,6 +1,6 @@
 """Runs drawn from the prior of the domain-loss stage, for its calibration by simulation.
 
-``python -m bayes_cod.models.flpm.simulate --simulations 200`` prints the judgement; it takes about ten minutes.
+``python -m bayes_cod.models.flpm.simulate --simulations 200`` prints the judgement.
 """
 
 from __future__ import annotations

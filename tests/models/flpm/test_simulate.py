@@ -1,4 +1,4 @@
-"""A few simulations from the prior: the fit must know about as much as it says. `docs/mixtures.md` has the full run."""
+"""A few simulations from the prior: the fit must know about as much as it says."""
 
 from __future__ import annotations
 
