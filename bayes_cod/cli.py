@@ -11,8 +11,10 @@ from bayes_cod import __version__
 from bayes_cod.commands.backtest import backtest
 from bayes_cod.commands.check import check
 from bayes_cod.commands.console import print_error, screen
+from bayes_cod.commands.decide import decide
 from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
+from bayes_cod.commands.losses import losses
 from bayes_cod.errors import BayesCodError
 
 
@@ -56,8 +58,9 @@ def options(
     """
 
 
-for command in (demo, check, forecast, backtest):
+for command in (demo, check, forecast, backtest, losses):
     app.command()(command)
+app.add_typer(decide, name="decide")
 
 
 def main() -> None:

@@ -75,6 +75,15 @@ class Sampled(Protocol):
 
 
 @runtime_checkable
+class ThroughLosses(Protocol):
+    """What a report can show of a forecaster that forecasts domain losses on the way to scores."""
+
+    def domain_losses(self, targets: Sequence[Target]) -> pd.DataFrame:
+        """target, domain, kind (observed or latent), mean, sd and quantiles q025 ... q975 of the losses."""
+        ...
+
+
+@runtime_checkable
 class Explained(Sampled, Protocol):
     """What a report can show of a fitted forecaster: curves of benchmarks and of clusters."""
 

@@ -315,3 +315,54 @@ def domain_loss(
         Validation loss on one domain.
     """
     return exp(intercept + a_total * log_total + (log_domains * a_domains).sum(axis=-1))
+
+
+def log_pooled_shares(log_shares: Numeric, log_transfer: Numeric, rho: Numeric) -> Numeric:
+    """Log of what a mixture is worth to each validation domain: ``log sum_d t_dv w_d**rho_d``.
+
+    A sum with constant elasticity of substitution. At rho = 1 a token of one training domain replaces tokens of
+    another at a fixed rate; the smaller rho, the sooner more of the same domain stops to help. A power of the sum
+    approaches FLP-M's product of powers of the shares as rho goes to 0.
+
+    Parameters
+    ----------
+    log_shares
+        Log shares of the training domains ``[point, source]``.
+    log_transfer
+        Log of the worth t of each training domain to each validation domain ``[source, domain]``.
+    rho
+        ``[source]`` in (0, 1).
+
+    Returns
+    -------
+    Numeric
+        ``[point, domain]``.
+    """
+    return log(exp(rho * log_shares) @ exp(log_transfer))
+
+
+def log_mixture_loss(
+    pooled: Numeric, log_params: Numeric, log_tokens: Numeric, terms: Numeric, exponents: Numeric
+) -> Numeric:
+    """Log loss of a validation domain relative to its loss at a reference, from mixture, size and tokens.
+
+    ``L / L_ref = pi_E + pi_A N**-alpha + pi_B q**-beta T**-eta N**-kappa``, the three shares of the reference loss
+    summing to 1: what no training removes, what size removes, and what data of the right kind remove. With beta = eta
+    and kappa = 0 the last term is a power of the tokens worth something to the domain; with pi_E = pi_A = 0 and
+    rho -> 0 it is the power-law product of FLP-M.
+
+    Parameters
+    ----------
+    pooled
+        Log of q, `log_pooled_shares` minus its value at the reference mixture.
+    log_params, log_tokens
+        Logs of N and T relative to the reference.
+    terms
+        pi_E, pi_A, pi_B.
+    exponents
+        alpha, beta, eta, kappa.
+    """
+    irreducible, of_size, of_data = terms
+    alpha, beta, eta, kappa = exponents
+    data = exp(-beta * pooled - eta * log_tokens - kappa * log_params)
+    return log(irreducible + of_size * exp(-alpha * log_params) + of_data * data)

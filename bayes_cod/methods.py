@@ -12,7 +12,7 @@ from bayes_cod.errors import InputError
 from bayes_cod.forecaster import Forecaster
 
 KINDS = ("all", "baselines", "bayesian")
-BAYESIAN = ("bayes-cod", "bayes-cod-clusters")
+BAYESIAN = ("bayes-cod", "bayes-cod-clusters", "bayes-flpm")
 
 
 def names(kind: str = "all") -> list[str]:
@@ -87,6 +87,10 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
         For an unknown name, or settings that the method doesn't take.
     """
     _check(name)
+    if name == "bayes-flpm":
+        from bayes_cod.models.flpm.forecaster import BayesianFLPM
+
+        return BayesianFLPM(seed=seed, **settings)
     if name in BAYESIAN:
         from bayes_cod.models.cod.forecaster import BayesianCOD
         from bayes_cod.models.cod.grouping import GroupingSettings

@@ -75,7 +75,7 @@ def backtest(
 
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
-    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod.
+    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-flpm.
 
     For example:
 

@@ -29,6 +29,7 @@ def build_report(run: Run) -> str:
     parts: list[Section | None] = [
         sections.forecast_section(run),
         sections.curves_section(run),
+        sections.losses_section(run),
         sections.clusters_section(run),
         sections.classes_section(run),
         sections.diagnostics_section(run),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_cod.forecaster import ThroughLosses
 from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast
 from bayes_cod.plots.curves import flops_grid
 from bayes_cod.readout import forecast_rows
@@ -126,6 +127,28 @@ def clusters_section(run: Run) -> Section | None:
             ),
         ],
     )
+
+
+def losses_section(run: Run) -> Section | None:
+    """Losses on the way from the mixture to the scores; None for methods that do not forecast them."""
+    forecaster = run.forecaster
+    if not isinstance(forecaster, ThroughLosses):
+        return None
+    table = forecaster.domain_losses(run.plan.targets)
+    table = table[table["kind"] == "observed"].reset_index(drop=True)
+    rows, groups = [], {}
+    for index, row in enumerate(table.to_dict("records")):
+        if index == 0 or row["target"] != table["target"].iloc[index - 1]:
+            groups[index] = str(row["target"])
+        median, low, high = (number(row[name], 3) for name in ("q50", "q05", "q95"))
+        rows.append([str(row["domain"]), median, f"{low} to {high}"])
+    weights = run.forecast.facts.get("maps") or {}
+    text = ["Losses of the validation domains, from mixture, size and tokens, with the run's own luck."]
+    if weights:
+        parts = ", ".join(f"{name} {percent(float(weight))}" for name, weight in weights.items())
+        text.append(f"From losses to scores two maps are stacked, with the weights: {parts}.")
+    columns = [Column("Validation domain"), Column("Median", True), Column("90 % interval", True)]
+    return Section("Losses of the domains", text=text, table=Table(columns, rows, groups))
 
 
 def classes_section(run: Run) -> Section | None:

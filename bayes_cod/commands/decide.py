@@ -1,0 +1,276 @@
+"""`bayes-cod decide`: what to do, given forecasts; `decide mixture`, which mixture of data a planned run should use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+from bayes_cod.commands.console import screen, stage
+from bayes_cod.commands.losses import check_gate, fit_losses, settings_of, visible_runs
+from bayes_cod.commands.options import check_seed, open_ladder
+from bayes_cod.errors import InputError
+from bayes_cod.output import Writer, check_folder, write_together
+
+if TYPE_CHECKING:
+    from bayes_cod.decisions.mixture import Decision
+    from bayes_cod.ladder import Ladder
+
+FILES = ("mixtures.csv", "mixtures.png", "diagnostics.csv", "decision.json")
+SHOWN = 5
+
+decide = typer.Typer(no_args_is_help=True, help="Decide what to train, given forecasts.", rich_markup_mode="rich")
+
+
+@decide.callback()
+def options() -> None:
+    """Decide what to train, given forecasts.
+
+    For example: bayes-cod decide mixture --help
+    """
+
+
+@decide.command()
+def mixture(
+    ladder: Annotated[
+        str, typer.Argument(help="Folder of tables, one table, or microladder:mixtures.", metavar="LADDER")
+    ],
+    params: Annotated[float, typer.Option(help="Parameters of the planned run.")],
+    tokens: Annotated[float, typer.Option(help="Training tokens of the planned run.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
+    goal: Annotated[
+        Literal["scores", "losses"],
+        typer.Option(help="Make the mean score large, or the mean loss small."),
+    ] = "scores",
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Benchmark (with --goal losses, validation domain) that counts, and how much (repeat for more; left "
+            "out: all alike).",
+            metavar="NAME=WEIGHT",
+        ),
+    ] = None,
+    current: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Mixture in use: its shares (repeat for each domain), or the name of a listed model that has it.",
+            metavar="DOMAIN=SHARE|MODEL",
+        ),
+    ] = None,
+    at_least: Annotated[
+        list[str] | None, typer.Option(help="Smallest share of a domain (repeat for more).", metavar="DOMAIN=SHARE")
+    ] = None,
+    at_most: Annotated[
+        list[str] | None, typer.Option(help="Largest share of a domain (repeat for more).", metavar="DOMAIN=SHARE")
+    ] = None,
+    available: Annotated[
+        list[str] | None, typer.Option(help="Tokens that a domain has (repeat for more).", metavar="DOMAIN=TOKENS")
+    ] = None,
+    repetitions: Annotated[float, typer.Option(help="How often available tokens may be repeated.")] = 1.0,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Choose among blends of tried mixtures only, without extrapolation.")
+    ] = False,
+    candidates: Annotated[int, typer.Option(min=3, max=5000, help="Mixtures to compare, about.")] = 500,
+    family: Annotated[str | None, typer.Option(help="Use the runs of one family. Left out: all runs.")] = None,
+    cut: Annotated[
+        str | None,
+        typer.Option(help="Largest run to use, by name; results of larger ones are hidden.", metavar="MODEL"),
+    ] = None,
+    checkpoints: Annotated[
+        Literal["final", "late"],
+        typer.Option(help="final: the end of every run; late: also checkpoints from a fifth of its tokens on."),
+    ] = "final",
+    draws: Annotated[int | None, typer.Option(min=1, help="Draws a chain.")] = None,
+    chains: Annotated[int | None, typer.Option(min=1, help="Chains.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same numbers.")] = 0,
+    allow_failed_gate: Annotated[
+        bool, typer.Option("--allow-failed-gate", help="Report even if the sampler did not converge.")
+    ] = False,
+) -> None:
+    """Compare mixtures of training data for a planned run.
+
+    Learns from runs on several mixtures, small ones as a rule, and gives for each candidate its expected score (or
+    loss), the probability that it is the best and that it beats the current mixture, and the expected regret.
+    Candidates that are no blend of tried mixtures are marked as extrapolation. Writes mixtures.csv, mixtures.png,
+    decision.json and diagnostics.csv.
+
+    For example:
+
+      bayes-cod decide mixture microladder:mixtures --cut w24-mix-default --params 42320 --tokens 8072064 \
+--current w24-mix-default --out out
+
+      bayes-cod decide mixture my_runs/ --params 1e9 --tokens 2.5e10 --weight humaneval=2 --weight mmlu=1 \
+--current web=0.8 --current code=0.2 --at-least web=0.3 --available code=4e9 --repetitions 4 --out out
+
+      bayes-cod decide mixture mixture_losses/ --family regmix_pile17 --goal losses --weight pile_cc=1 --params 1e9 \
+--tokens 2.5e10 --inside --out out
+    """
+    check_folder(out)
+    check_seed(seed)
+    from bayes_cod.decisions.mixture import Goal, decide_mixture
+    from bayes_cod.decisions.simplex import Limits
+
+    limits = Limits(
+        _pairs(at_least, "--at-least"), _pairs(at_most, "--at-most"), _pairs(available, "--available"), repetitions
+    )
+    with stage("reading"):
+        read = open_ladder(ladder)
+        used = visible_runs(read, family, cut)
+        shares = _current(read, current)
+    model: Any
+    if goal == "losses":
+        model = fit_losses(used, checkpoints, draws, chains, seed)
+        table, known = model.gate.table, model.evidence.domains
+    else:
+        model = _fit_scores(used, checkpoints, draws, chains, seed)
+        table, known = model.diagnostics, model.scores.evidence.benchmarks
+    check_gate(table, allow_failed_gate)
+    aim = Goal.of(_pairs(weight, "--weight"), known, losses=goal == "losses")
+    with stage("comparing mixtures"):
+        made = decide_mixture(
+            model,
+            aim,
+            params=params,
+            tokens=tokens,
+            limits=limits,
+            current=shares,
+            count=candidates,
+            seed=seed,
+            inside=inside,
+        )
+    writers: dict[str, Writer] = {
+        "mixtures.csv": lambda file: made.table.to_csv(file, index=False),
+        "mixtures.png": lambda file: _picture(made, model).savefig(file, dpi=150, facecolor="white"),
+        "diagnostics.csv": lambda file: table.to_csv(file, index=False),
+        "decision.json": lambda file: _write(file, _record(made, used, params, tokens, seed)),
+    }
+    with stage(f"writing {out}"):
+        write_together(out, writers, known=FILES)
+    show(made, out)
+
+
+def _fit_scores(
+    ladder: Ladder, checkpoints: Literal["final", "late"], draws: int | None, chains: int | None, seed: int
+) -> Any:
+    from bayes_cod.models.flpm.evidence import LossSettings
+    from bayes_cod.models.flpm.forecaster import BayesianFLPM
+
+    model = BayesianFLPM(seed, settings=LossSettings(checkpoints))
+    model.losses.sampler = settings_of(model.losses.sampler, draws, chains)
+    model.scores.sampler = settings_of(model.scores.sampler, draws, chains)
+    with stage("fitting losses and scores"):
+        return model.fit(ladder)
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in texts or ():
+        name, separator, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            separator = ""
+            number = 0.0
+        if not separator or not name:
+            raise InputError(f"{option} is '{text}'; give NAME=NUMBER, for example code=0.3")
+        if name in found:
+            raise InputError(f"{option} names '{name}' twice; give it once")
+        found[name] = number
+    return found
+
+
+def _current(ladder: Ladder, texts: list[str] | None) -> dict[str, float] | None:
+    if not texts:
+        return None
+    if len(texts) == 1 and "=" not in texts[0]:
+        found = ladder.target(texts[0]).mixture
+        if found is None:
+            raise InputError(f"'{texts[0]}' has no mixture in this ladder; give shares with --current DOMAIN=SHARE")
+        return found
+    return _pairs(texts, "--current")
+
+
+def show(made: Decision, out: Path) -> None:
+    """Print the best candidates beside the current mixture, and what to keep in mind."""
+    import pandas as pd
+
+    console = screen()
+    losses = made.goal.losses
+    unit, factor = ("nats", 1.0) if losses else ("points", 100.0)
+    rows = made.table.head(SHOWN)
+    if made.current is not None:
+        own = made.table[made.table["kind"] == "current"]
+        rows = pd.concat([rows[rows["kind"] != "current"], own])
+    numbers = ["expected", "90 % interval", "P(best)", "P(beats current)", "gain", "regret", "90 % of regret"]
+    table = Table(
+        "mixture",
+        *[Column(name, justify="right") for name in numbers],
+        "",
+        title=f"Latent {'loss' if losses else 'score'} of the planned run in {unit}; regret against the best candidate",
+        title_justify="left",
+    )
+    for row in rows.to_dict("records"):
+        shares = ", ".join(
+            f"{name} {row[f'share_{name}']:.2f}" for name in made.sources if row[f"share_{name}"] >= 0.005
+        )
+        remark = "current" if row["kind"] == "current" else ""
+        remark += (", " if remark else "") + "extrapolates" if row["extrapolates"] else ""
+        known = made.current is not None
+        table.add_row(
+            Text(shares),
+            f"{factor * row['mean']:.3g}",
+            f"{factor * row['q05']:.3g} to {factor * row['q95']:.3g}",
+            f"{row['p_best']:.2f}",
+            f"{row['p_beats_current']:.2f}" if known and row["kind"] != "current" else "–",
+            f"{factor * row['gain']:+.2g}" if known else "–",
+            f"{factor * row['regret']:.2g}",
+            f"{factor * row['regret_q05']:.2g} to {factor * row['regret_q95']:.2g}",
+            Text(remark),
+        )
+    console.print(table)
+    for note in made.notes:
+        console.print(f"• {note}", style="dim", markup=False)
+    console.print(f"mixtures: {out / 'mixtures.csv'}", markup=False, soft_wrap=True)
+
+
+def _picture(made: Decision, model: Any) -> Any:
+    from bayes_cod.plots.mixture import plot_mixtures
+
+    losses = made.goal.losses
+    evidence = model.evidence if losses else model.losses.evidence
+    table = made.table
+    return plot_mixtures(
+        made.shares,
+        *(table[name].to_numpy(dtype=float) for name in ("mean", "q05", "q95")),
+        sources=made.sources,
+        extrapolates=table["extrapolates"].to_numpy(dtype=bool),
+        tried=evidence.points.shares,
+        best=made.shares[0],
+        current=made.current,
+        label="expected loss (nats)" if losses else "expected score (points)",
+        scale=1.0 if losses else 100.0,
+    )
+
+
+def _record(made: Decision, ladder: Ladder, params: float, tokens: float, seed: int) -> dict[str, Any]:
+    best = {str(name): value for name, value in made.best.items()}
+    return {
+        "goal": "losses" if made.goal.losses else "scores",
+        "weights": dict(made.goal.weights),
+        "planned": {"params": params, "tokens": tokens},
+        "best": best,
+        "current": None if made.current is None else dict(zip(made.sources, map(float, made.current), strict=True)),
+        "candidates": len(made.table),
+        "notes": list(made.notes),
+        "seed": seed,
+        "data": ladder.data_hash(),
+    }
+
+
+def _write(file: Path, record: dict[str, Any]) -> None:
+    text = json.dumps(record, indent=2, default=lambda value: getattr(value, "item", lambda: str(value))())
+    file.write_text(text.replace("NaN", "null") + "\n", encoding="utf-8")

@@ -1,0 +1,154 @@
+"""`bayes-cod losses`: losses of validation domains for models on other mixtures, sizes and tokens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bayes_cod.commands.console import errors, screen, stage
+from bayes_cod.commands.options import check_seed, open_ladder
+from bayes_cod.commands.tables import diagnostics_table
+from bayes_cod.errors import GateError, InputError
+from bayes_cod.output import check_folder, write_together
+
+if TYPE_CHECKING:
+    from bayes_cod.ladder import Ladder
+    from bayes_cod.models.flpm.losses import MixtureLosses
+
+FILES = ("losses.csv", "diagnostics.csv", "run.json")
+
+
+def losses(
+    ladder: Annotated[
+        str, typer.Argument(help="Folder of tables, one table, or microladder:mixtures.", metavar="LADDER")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of the models to forecast: model (or run), params and tokens (or flops), mix_<domain>.",
+            metavar="FILE",
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="Listed model to forecast (repeat for more).", metavar="NAME")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="Use the runs of one family. Left out: all runs.")] = None,
+    cut: Annotated[
+        str | None,
+        typer.Option(help="Largest run to use, by name; losses of larger ones are hidden.", metavar="MODEL"),
+    ] = None,
+    checkpoints: Annotated[
+        Literal["final", "late"],
+        typer.Option(help="final: the end of every run; late: also checkpoints from a fifth of its tokens on."),
+    ] = "late",
+    draws: Annotated[int | None, typer.Option(min=1, help="Draws a chain.")] = None,
+    chains: Annotated[int | None, typer.Option(min=1, help="Chains.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same numbers.")] = 0,
+    allow_failed_gate: Annotated[
+        bool, typer.Option("--allow-failed-gate", help="Report even if the sampler did not converge.")
+    ] = False,
+) -> None:
+    """Forecast the loss of every validation domain from mixture, size and tokens.
+
+    Writes losses.csv (target, flops, params, tokens, domain, kind, mean, sd and quantiles), diagnostics.csv and
+    run.json.
+
+    For example:
+
+      bayes-cod losses mixture_losses/ --family regmix_pile17 --target 1B-test-0 --target 1B-test-1 --out out
+
+      bayes-cod losses mixture_losses/ --family 5Mix --targets mixture_losses/dml_1B_mixtures_only.csv --out out
+    """
+    check_folder(out)
+    check_seed(seed)
+    if not targets and not target:
+        raise InputError("no target was given; name listed models with --target, or a table of them with --targets")
+    from bayes_cod.readers.targets import read_targets
+
+    with stage("reading"):
+        read = open_ladder(ladder)
+        asked = [read.target(name) for name in target or ()]
+        asked += read_targets(targets, family) if targets is not None else []
+        names = frozenset(one.name for one in asked)
+        used = visible_runs(read, family, cut, hidden=names)
+    model = fit_losses(used, checkpoints, draws, chains, seed)
+    from bayes_cod.models.flpm.table import loss_table
+
+    points, notes = model.points(asked)
+    check_gate(model.judge(points, [f"target {one.name}" for one in asked]).table, allow_failed_gate)
+    with stage("forecasting"):
+        table = loss_table(model, asked)
+    record: dict[str, Any] = {
+        "seed": seed,
+        "runs": len(set(model.evidence.models)),
+        "domains": list(model.evidence.domains),
+    }
+    record |= {"training_domains": list(model.evidence.sources), "notes": [*model.evidence.notes, *notes]}
+    record |= {"data": used.data_hash(), "checkpoints": checkpoints, "draws": len(model.draws)}
+    write_together(
+        out,
+        {
+            "losses.csv": lambda file: table.to_csv(file, index=False),
+            "diagnostics.csv": lambda file: model.gate.table.to_csv(file, index=False),
+            "run.json": lambda file: _write(record, file),
+        },
+        known=FILES,
+    )
+    console = screen()
+    for note in (*model.evidence.notes, *notes):
+        console.print(f"• {note}", style="dim", markup=False)
+    console.print(f"losses of {len(asked)} targets: {out / 'losses.csv'}", markup=False, soft_wrap=True)
+
+
+def _write(record: dict[str, Any], file: Path) -> None:
+    file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def visible_runs(ladder: Ladder, family: str | None, cut: str | None, hidden: frozenset[str] = frozenset()) -> Ladder:
+    """The runs that a fit may use: one family, up to a cut, without those that are forecast."""
+    chosen = ladder.select(family=family, cut=cut)
+    kept = [str(name) for name in chosen.models["model"] if str(name) not in hidden]
+    return chosen.select(models=kept)
+
+
+def fit_losses(
+    ladder: Ladder, checkpoints: Literal["final", "late"], draws: int | None, chains: int | None, seed: int
+) -> MixtureLosses:
+    """Fit the domain-loss stage with a progress line."""
+    from bayes_cod.models.flpm.evidence import LossSettings
+    from bayes_cod.models.flpm.losses import LOSS_SAMPLER, MixtureLosses
+
+    model = MixtureLosses(seed, settings=LossSettings(checkpoints), sampler=settings_of(LOSS_SAMPLER, draws, chains))
+    with stage("fitting the losses of the domains"):
+        return model.fit(ladder)
+
+
+def settings_of(default: Any, draws: int | None, chains: int | None) -> Any:
+    """Sampler settings with what the user gave."""
+    from dataclasses import replace
+
+    given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    return replace(default, **given)
+
+
+def check_gate(table: Any, allowed: bool) -> None:
+    """Print failed diagnostics, and refuse unless the user wants the result all the same.
+
+    Raises
+    ------
+    GateError
+        With the number of quantities that failed.
+    """
+    failed = int((~table["passed"].astype(bool)).sum())
+    if not failed:
+        return
+    errors().print(diagnostics_table(table))
+    if not allowed:
+        raise GateError(
+            f"the sampler did not converge: {failed} diagnostics failed, so the result is not reported; sample longer "
+            "(--draws, --chains), or look at it all the same with --allow-failed-gate"
+        )

@@ -1,0 +1,129 @@
+"""Calibration by simulation: ranks of the truth among draws, and whether they are uniform.
+
+Parameters and data are drawn from a model's prior, the model is fitted to the data, and the rank of each true quantity
+among its posterior draws is noted; forecasts of unseen data are such quantities too. If model, sampler and forecast are
+right, all ranks are uniform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from bayes_cod.errors import InputError
+
+type FloatArray = NDArray[np.float64]
+
+type Ranks = Mapping[str, float]
+"""Rank of every quantity of one simulation as a fraction in (0, 1)."""
+
+SIMULATIONS_OF_THE_ENVELOPE = 2000
+POINTS = 50
+
+
+def rank(truth: float, draws: FloatArray, rng: np.random.Generator) -> float:
+    """Rank of the truth among draws, as a fraction in (0, 1); ties are broken at random.
+
+    Parameters
+    ----------
+    truth
+        The simulated value.
+    draws
+        Posterior (or posterior predictive) draws ``(sample,)``; thin them first, so that they are about independent.
+    rng
+        For ties and the place within the rank.
+    """
+    below, equal = int((draws < truth).sum()), int((draws == truth).sum())
+    return float((below + rng.integers(0, equal + 1) + rng.random()) / (len(draws) + 1))
+
+
+def simulate_ranks(one: Callable[[int], Ranks], simulations: int) -> Iterator[Ranks]:
+    """Ranks of simulation after simulation; `one` is given its number, to be used as the seed.
+
+    Raises
+    ------
+    InputError
+        For fewer than 1 simulation.
+    """
+    if simulations < 1:
+        raise InputError(f"{simulations} simulations were asked for; give at least 1")
+    for number in range(simulations):
+        yield one(number)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Judgement of ranks.
+
+    Attributes
+    ----------
+    table
+        One row a quantity: n, mean rank, covered_50, covered_90, distance (of the ranks' distribution from the
+        uniform, in standard deviations at the worst point), limit, passed.
+    """
+
+    table: pd.DataFrame
+
+    @property
+    def passed(self) -> bool:
+        """Whether every quantity passed."""
+        return bool(self.table["passed"].all())
+
+
+def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Calibration:
+    """Compare ranks with the uniform distribution.
+
+    The empirical distribution function of each quantity's ranks must stay inside a simultaneous envelope: its largest
+    standardised distance from the uniform stays below the quantile of that distance over simulated uniform ranks,
+    adjusted for the number of quantities (Säilynoja, Bürkner and Vehtari 2022, by simulation).
+
+    Parameters
+    ----------
+    ranks
+        One row a simulation, one column a quantity, fractions in (0, 1).
+    probability
+        Probability that a calibrated model passes altogether.
+    seed
+        Of the envelope's simulation.
+
+    Raises
+    ------
+    InputError
+        For ranks outside [0, 1], or none.
+    """
+    values = ranks.to_numpy(dtype=float)
+    if not values.size or not ((values >= 0) & (values <= 1)).all():
+        raise InputError("ranks must be fractions between 0 and 1, at least one; got others")
+    n = len(values)
+    rng = np.random.default_rng([seed, 41])
+    uniform = np.array([_distance(rng.random(n)) for _ in range(SIMULATIONS_OF_THE_ENVELOPE)])
+    limit = float(np.quantile(uniform, probability ** (1 / values.shape[1])))
+    rows = []
+    for column, name in enumerate(ranks.columns):
+        own = values[:, column]
+        distance = _distance(own)
+        rows.append(
+            {
+                "quantity": str(name),
+                "n": n,
+                "mean": own.mean(),
+                "covered_50": float(((own > 0.25) & (own < 0.75)).mean()),
+                "covered_90": float(((own > 0.05) & (own < 0.95)).mean()),
+                "distance": distance,
+                "limit": limit,
+                "passed": distance <= limit,
+            }
+        )
+    return Calibration(pd.DataFrame(rows))
+
+
+def _distance(ranks: FloatArray) -> float:
+    """Largest distance of the empirical distribution function from the uniform, in binomial standard deviations."""
+    at = np.linspace(0, 1, POINTS + 2)[1:-1]
+    counts = np.searchsorted(np.sort(ranks), at, side="right")
+    return float(np.abs((counts - binom.mean(len(ranks), at)) / binom.std(len(ranks), at)).max())

@@ -1,0 +1,155 @@
+"""The domain-loss stage: fitted to a ladder's runs, it forecasts the losses of runs on other mixtures and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod import sampling
+from bayes_cod.errors import BayesCodError, InputError
+from bayes_cod.ladder import Ladder, Target
+from bayes_cod.models.flpm import loss_graph
+from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
+from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, predict
+from bayes_cod.models.flpm.priors import LossPriors
+from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+
+LOSS_SAMPLER = SamplerSettings(draws=400, tune=300, chains=4, target_accept=0.85, retry_accept=0.95)
+FAR_MIXTURE = 0.5
+"""Share of the variance of departures left open from which on a mixture counts as extrapolation."""
+
+_models = CompiledModels()
+
+
+@dataclass(frozen=True)
+class _Fit:
+    evidence: LossEvidence
+    features: Features
+    draws: LossDraws
+    tree: xr.DataTree
+    gate: Gate
+
+
+class MixtureLosses:
+    """Losses of validation domains from mixture, size and tokens, jointly over domains.
+
+    Parameters
+    ----------
+    seed
+        Seed of the sampler and of the luck ahead.
+    priors, settings, sampler
+        See `LossPriors`, `LossSettings`, `SamplerSettings`.
+    retry
+        Whether a failed gate is followed by one longer try.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        priors: LossPriors | None = None,
+        settings: LossSettings | None = None,
+        sampler: SamplerSettings | None = None,
+        retry: bool = True,
+    ) -> None:
+        self.seed = seed
+        self.retry = retry
+        self.priors = priors or LossPriors()
+        self.settings = settings or LossSettings()
+        self.sampler = sampler or LOSS_SAMPLER
+        self._fit: _Fit | None = None
+
+    def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
+        """Sample the posterior given the losses of a ladder's runs.
+
+        Raises
+        ------
+        InputError
+            Without losses or mixtures.
+        """
+        return self.fit_evidence(gather_losses(ladder, self.settings, pool))
+
+    def fit_evidence(self, evidence: LossEvidence) -> Self:
+        """Sample the posterior given evidence."""
+        features = Features.of(evidence.points)
+        shape = loss_graph.LossShape.of(evidence, features)
+        compiled = _models.get(shape, lambda: loss_graph.build(shape))
+        data = loss_graph.arrays(evidence, features, self.priors)
+        for retry in (False, True)[: 1 + self.retry]:
+            tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
+            draws = draw(tree["posterior"].to_dataset(), evidence, features, self.priors, self.seed)
+            gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])
+            self._fit = _Fit(evidence, features, draws, tree, gate)
+            if gate.passed:
+                break
+        return self
+
+    def _judge(
+        self,
+        evidence: LossEvidence,
+        features: Features,
+        draws: LossDraws,
+        tree: xr.DataTree,
+        points: Points,
+        labels: Sequence[str],
+    ) -> Gate:
+        chains = tree["posterior"].sizes["chain"]
+        latent = predict(draws, evidence, features, points, self.seed).latent
+        by_chain = latent.reshape(chains, -1, *latent.shape[1:])
+        reported = {
+            f"log loss, {domain}, {label}": by_chain[:, :, p, d]
+            for p, label in enumerate(labels)
+            for d, domain in enumerate(evidence.domains)
+        }
+        return sampling.gate(reported, tree)
+
+    def _fitted(self) -> _Fit:
+        if self._fit is None:
+            raise BayesCodError("this model is not fitted yet; call fit(ladder) first")
+        return self._fit
+
+    @property
+    def evidence(self) -> LossEvidence:
+        """What the fit rests on."""
+        return self._fitted().evidence
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """Posterior draws and sampler statistics."""
+        return self._fitted().tree
+
+    @property
+    def draws(self) -> LossDraws:
+        """Posterior draws with what the sampler integrated out."""
+        return self._fitted().draws
+
+    @property
+    def gate(self) -> Gate:
+        """Diagnostics of the losses at the reference, and of every target forecast last."""
+        return self._fitted().gate
+
+    def points(self, targets: Sequence[Target]) -> tuple[Points, tuple[str, ...]]:
+        """Targets as points, and what was assumed about them."""
+        if not targets:
+            raise InputError("no target was given; name one, or give its compute and mixture")
+        return target_points(targets, self.evidence)
+
+    def forecast(self, points: Points, *, joint: bool = False) -> Losses:
+        """Draws of the log losses of new runs; see `loss_predict.predict`."""
+        fit = self._fitted()
+        return predict(fit.draws, fit.evidence, fit.features, points, self.seed, joint=joint)
+
+    def judge(self, points: Points, labels: Sequence[str]) -> Gate:
+        """Diagnostics of the latent losses of some points."""
+        fit = self._fitted()
+        return self._judge(fit.evidence, fit.features, fit.draws, fit.tree, points, labels)
+
+    def left_open(self, points: Points) -> NDArray[np.float64]:
+        """Share of the variance of departures that the runs leave open at each point, in [0, 1]."""
+        return self._fitted().features.left_open(points)

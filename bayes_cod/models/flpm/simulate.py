@@ -1,0 +1,157 @@
+"""Runs drawn from the prior of the domain-loss stage, for its calibration by simulation.
+
+``python -m bayes_cod.models.flpm.simulate --simulations 200`` prints the judgement.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.stats import invwishart
+
+from bayes_cod.evaluation.calibration import Calibration, Ranks, judge, rank, simulate_ranks
+from bayes_cod.models.flpm import loss_graph
+from bayes_cod.models.flpm.evidence import LossEvidence, Points
+from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.loss_predict import LossDraws, law, predict
+from bayes_cod.models.flpm.losses import MixtureLosses
+from bayes_cod.models.flpm.priors import LossPriors
+from bayes_cod.sampling import SamplerSettings
+
+N_RUNS, N_SOURCES, N_DOMAINS = 24, 3, 2
+SIZES = (1e7, 3e7, 1e8)
+TARGET_SIZE = 1e9
+TOKENS_A_PARAMETER = 20.0
+THINNED = 100
+SAMPLER = SamplerSettings(draws=200, tune=200, chains=1, cores=1, target_accept=0.85)
+
+
+def blank(seed: int) -> tuple[LossEvidence, Points]:
+    """Runs without losses yet, and two targets: a new mixture at the largest size and one beyond it."""
+    rng = np.random.default_rng([seed, 51])
+    shares = rng.dirichlet(np.ones(N_SOURCES), N_RUNS + 2)
+    sizes = np.log(np.array([*(SIZES[i % len(SIZES)] for i in range(N_RUNS)), SIZES[-1], TARGET_SIZE]))
+    count = N_RUNS + 2
+    points = Points(shares, sizes, sizes + np.log(TOKENS_A_PARAMETER), np.zeros(count), np.arange(count))
+    names = tuple(f"d{index}" for index in range(N_DOMAINS))
+    evidence = LossEvidence(
+        tuple(f"run{index}" for index in range(N_RUNS)),
+        points.take(slice(0, N_RUNS)),
+        np.zeros((N_RUNS, N_DOMAINS)),
+        names,
+        tuple(f"s{index}" for index in range(N_SOURCES)),
+        by_compute=False,
+    )
+    return evidence, points.take(slice(N_RUNS, count))
+
+
+def simulate(seed: int, priors: LossPriors) -> tuple[LossEvidence, Points, LossDraws, np.ndarray]:
+    """Draw parameters from the prior, then losses of runs and targets.
+
+    Returns
+    -------
+    tuple
+        Evidence with losses, the targets, the true parameters as one draw, and the targets' true observed log losses
+        ``(target, domain)``.
+    """
+    evidence, targets = blank(seed)
+    features = Features.of(evidence.points)
+    truth = prior_draw(seed, evidence, features, priors)
+    rng = np.random.default_rng([seed, 52])
+    mean, scale = law(truth, 0, loss_graph.Relative.of(evidence.points, evidence.reference))
+    departures = (features.vectors * np.sqrt(features.values)) @ truth.weights[0]
+    luck = rng.standard_normal(mean.shape) @ truth.noise[0].T
+    made = replace(evidence, log_loss=mean + scale * (departures + luck))
+    future = predict(truth, made, features, targets, seed + 1_000_000).observed[0]
+    return made, targets, truth, future
+
+
+def prior_draw(seed: int, evidence: LossEvidence, features: Features, priors: LossPriors) -> LossDraws:
+    """One draw of every parameter from the prior."""
+    shape = loss_graph.LossShape.of(evidence, features)
+    rng = np.random.default_rng([seed, 53])
+    domains, sources = shape.domains, shape.sources
+    normal = rng.standard_normal
+    logits = np.stack(
+        [
+            np.zeros(domains),
+            priors.size_mean + priors.term_sd * normal(domains),
+            priors.data_mean + priors.term_sd * normal(domains),
+        ]
+    )
+    exponents = np.stack(
+        [
+            np.exp(getattr(priors, name) + priors.exponent_sd * normal() + priors.exponent_spread * normal(domains))
+            for name in loss_graph.EXPONENTS
+        ]
+    )
+    transfer = priors.transfer_source * normal(sources)[:, None] + priors.transfer_own * evidence.own
+    transfer = transfer + priors.transfer_spread * normal((sources, domains))
+    rho = priors.rho_mean + priors.rho_sd * normal() + priors.rho_spread * normal(sources)
+    inverse_scale = priors.noise_df * priors.noise**2 * np.eye(domains)
+    covariance = invwishart.rvs(domains - 1 + priors.noise_df, inverse_scale, random_state=rng)
+    factor = np.linalg.cholesky(np.atleast_2d(covariance))
+    signal = float(np.exp(priors.signal + priors.signal_sd * normal()))
+    weights = np.sqrt(signal) * normal((shape.features, domains)) @ factor.T
+    terms = np.exp(logits) / np.exp(logits).sum(axis=0)
+    return LossDraws(
+        (priors.level_mean + priors.level_sd * normal(domains))[None],
+        (1 / (1 + np.exp(-rho)))[None],
+        transfer[None],
+        terms[None],
+        exponents[None],
+        (priors.scale_loss * normal(domains))[None],
+        (priors.scale_run * normal(2))[None],
+        np.array([signal]),
+        factor[None],
+        weights[None],
+    )
+
+
+def ranks_of(seed: int, priors: LossPriors, sampler: SamplerSettings = SAMPLER) -> Ranks:
+    """Simulate, fit, and rank the truth: levels, shape of the law, noise, and the losses of both targets."""
+    evidence, targets, truth, future = simulate(seed, priors)
+    model = MixtureLosses(seed, priors=priors, sampler=sampler, retry=False).fit_evidence(evidence)
+    draws = model.draws
+    thin = np.linspace(0, len(draws) - 1, THINNED).astype(int)
+    rng = np.random.default_rng([seed, 54])
+
+    def noise(of: LossDraws) -> np.ndarray:
+        return np.asarray(np.sqrt((of.noise**2).sum(axis=2))[:, 0])
+
+    quantities = {
+        "level": (truth.level[0, 0], draws.level[:, 0]),
+        "share of size": (truth.terms[0, 1, 0], draws.terms[:, 1, 0]),
+        "beta": (truth.exponents[0, 1, 0], draws.exponents[:, 1, 0]),
+        "rho": (truth.rho[0, 0], draws.rho[:, 0]),
+        "signal": (truth.signal[0], draws.signal),
+        "noise": (noise(truth)[0], noise(draws)),
+    }
+    forecast = model.forecast(targets).observed
+    for row, name in enumerate(("same size", "larger")):
+        quantities[f"loss, {name}"] = (future[row, 0], forecast[:, row, 0])
+    quantities["mean loss, larger"] = (future[1].mean(), forecast[:, 1].mean(axis=1))
+    return {name: rank(float(value), values[thin], rng) for name, (value, values) in quantities.items()}
+
+
+def calibrate(simulations: int, priors: LossPriors | None = None) -> Calibration:
+    """Calibration of the domain-loss stage by simulation."""
+    found = priors or LossPriors()
+    ranks = simulate_ranks(lambda seed: ranks_of(seed, found), simulations)
+    return judge(pd.DataFrame(list(ranks)))
+
+
+def main() -> None:
+    """Print the calibration table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=200)
+    result = calibrate(parser.parse_args().simulations)
+    print(result.table.round(3).to_string(index=False))
+    print("passed" if result.passed else "failed")
+
+
+if __name__ == "__main__":
+    main()

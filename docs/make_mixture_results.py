@@ -1,0 +1,264 @@
+"""Figures of docs/mixtures.md: forecasts of domain losses and scores on unseen mixtures and sizes, against baselines.
+
+``python docs/make_mixture_results.py SET DATA``, with DATA the folder of mixture losses and SET one of regmix, 5Mix,
+RedPajama, 3Mix, micro.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scoringrules
+from scipy.stats import spearmanr
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold
+
+from bayes_cod.datasets import microladder
+from bayes_cod.ladder import Ladder, Target
+from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
+from bayes_cod.models.flpm.forecaster import BayesianFLPM
+from bayes_cod.models.flpm.losses import MixtureLosses
+from bayes_cod.published.flpm import FLPM
+from bayes_cod.published.intervals import Bootstrap
+from bayes_cod.readers.tables import read_tables
+from bayes_cod.sampling import SamplerSettings
+
+DML = {"5Mix": "dml_pile5.csv.gz", "RedPajama": "dml_redpajama7.csv.gz", "3Mix": "dml_pile3.csv.gz"}
+LARGEST_FITTED = {"5Mix": 201_541_632, "RedPajama": 201_541_632, "3Mix": 85_056_000}
+
+
+def score(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, object]:
+    """One row of results; draws are losses ``(sample, point, domain)``, truth ``(point, domain)``."""
+    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
+    inside = (truth >= low) & (truth <= high)
+    spread = draws.shape[0] > 1
+    return {
+        "method": name,
+        "error of log loss": float(np.sqrt(((np.log(middle) - np.log(truth)) ** 2).mean())),
+        "error": float(np.abs(middle - truth).mean()),
+        "CRPS": float(scoringrules.crps_ensemble(truth, np.moveaxis(draws, 0, -1), estimator="pwm").mean()),
+        "rank of mean": float(spearmanr(middle.mean(axis=1), truth.mean(axis=1))[0]),
+        "90 % holds": float(inside.mean()) if spread else np.nan,
+        "by domain": f"{inside.mean(axis=0).min():.2f} to {inside.mean(axis=0).max():.2f}" if spread else "",
+    }
+
+
+def conformal(
+    make: Callable[[], object], shares: np.ndarray, log_loss: np.ndarray, new: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Losses from a regressor, its errors in ten-fold cross-validation added to its predictions (cross-conformal)."""
+    rng = np.random.default_rng(seed)
+    out = np.zeros((1000, len(new), log_loss.shape[1]))
+    for column in range(log_loss.shape[1]):
+        errors = []
+        for fitted, held in KFold(10, shuffle=True, random_state=seed).split(shares):
+            model = make().fit(shares[fitted], log_loss[fitted, column])  # type: ignore[attr-defined]
+            errors.append(log_loss[held, column] - model.predict(shares[held]))
+        point = make().fit(shares, log_loss[:, column]).predict(new)  # type: ignore[attr-defined]
+        out[:, :, column] = point + rng.choice(np.concatenate(errors), (1000, len(new)))
+    return np.exp(out)
+
+
+def truths(ladder: Ladder, models: list[str], domains: tuple[str, ...]) -> np.ndarray:
+    """Final losses ``(model, domain)``."""
+    assert ladder.losses is not None
+    final = ladder.losses[ladder.losses["is_final"]]
+    return final.pivot_table(index="model", columns="domain", values="loss").loc[models, list(domains)].to_numpy()
+
+
+def regmix(folder: Path, sampler: SamplerSettings) -> None:
+    """Fitted to 512 mixtures at 1M; 256 others at 1M and 60M."""
+    ladder = read_tables(folder / "regmix_pile17.csv.gz")
+    names = [str(name) for name in ladder.models["model"]]
+    parts = {part: [name for name in names if name.startswith(part)] for part in ("1M-train", "1M-test", "60M-test")}
+    start = time.perf_counter()
+    model = MixtureLosses(0, sampler=sampler, retry=False).fit(ladder.select(models=parts["1M-train"]))
+    report_gate(model, time.perf_counter() - start)
+    evidence = model.evidence
+    shares, log_loss = evidence.points.shares, evidence.log_loss
+    baselines: dict[str, Callable[[], object]] = {
+        "ridge": lambda: RidgeCV(np.geomspace(1e-4, 1e3, 15)),
+        "boosted trees": lambda: HistGradientBoostingRegressor(
+            max_iter=300, learning_rate=0.05, max_leaf_nodes=8, random_state=0
+        ),
+    }
+    points = {part: model.points([ladder.target(name) for name in parts[part]])[0] for part in parts}
+    for part in ("1M-test", "60M-test"):  # the baselines know no size: the same forecast for both
+        truth = truths(ladder, parts[part], evidence.domains)
+        rows = [score("bayes-flpm", np.exp(model.forecast(points[part]).observed), truth)]
+        if part == "1M-test":
+            rows += [
+                score(f"{name}+conformal", conformal(make, shares, log_loss, points[part].shares), truth)
+                for name, make in baselines.items()
+            ]
+        show(part, rows)
+
+
+def report_gate(model: MixtureLosses, seconds: float) -> None:
+    """Print how sampling went."""
+    table = model.gate.table
+    print(f"fit: {seconds:.0f} s, {len(model.draws)} draws; {int((~table['passed']).sum())} of {len(table)} failed")
+    print(f"largest R-hat {table['r_hat'].max():.3f}, least bulk ESS {table['ess_bulk'].min():.0f}", flush=True)
+
+
+def show(title: str, rows: list[dict[str, object]]) -> None:
+    """Print a table of results."""
+    print(f"\n{title}\n{pd.DataFrame(rows).round(4).to_string(index=False)}", flush=True)
+
+
+def dml(family: str, folder: Path, sampler: SamplerSettings) -> None:
+    """Fitted up to 305M (or the largest size below 410M); all checkpoints of 410M."""
+    ladder = read_tables(folder / DML[family])
+    sizes = ladder.models.set_index("model")["params"]
+    small = [str(name) for name in sizes.index[sizes <= LARGEST_FITTED[family]]]
+    large = ladder.select(models=[str(name) for name in sizes.index[sizes > LARGEST_FITTED[family]]])
+    start = time.perf_counter()
+    settings = LossSettings("late")
+    model = MixtureLosses(0, settings=settings, sampler=sampler, retry=False).fit(ladder.select(models=small))
+    report_gate(model, time.perf_counter() - start)
+    every = LossSettings("late", progress=1e-6, most=10_000)
+    seen, ahead = gather_losses(ladder.select(models=small), every), gather_losses(large, every)
+    targets = targets_of(ahead)
+    truth = np.exp(ahead.log_loss)
+    points, _ = model.points(targets)
+    assert ahead.domains == model.evidence.domains
+    rows = [score("bayes-flpm", np.exp(model.forecast(points).observed), truth)]
+    rows.append(score("published product", published_product(seen, ahead), truth))
+    rows.append(score("power law of each mixture", per_mixture(seen, ahead), truth))
+    show(f"{family}: {len(targets)} checkpoints at 410M, {truth.shape[1]} domains", rows)
+
+
+def targets_of(evidence: LossEvidence) -> list[Target]:
+    """Every point as a target."""
+    at = evidence.points
+    return [
+        Target(
+            f"{name}@{row}",
+            float(6 * np.exp(at.log_compute[row])),
+            params=float(np.exp(at.log_params[row])),
+            tokens=float(np.exp(at.log_tokens[row])),
+            mixture=dict(zip(evidence.sources, map(float, at.shares[row]), strict=True)),
+        )
+        for row, name in enumerate(evidence.models)
+    ]
+
+
+def published_product(seen: LossEvidence, ahead: LossEvidence) -> np.ndarray:
+    """FLP-M's first stage, ridge regression of log loss on log compute and log compute of each domain."""
+    from bayes_cod.published.flpm import _design, _ridge
+
+    unit = float(np.exp(seen.points.log_compute.max()))
+    fitted = _design(np.exp(seen.points.log_compute), unit, seen.points.shares)
+    coefficients = _ridge(fitted, seen.log_loss, 1e-6)
+    return np.exp(_design(np.exp(ahead.points.log_compute), unit, ahead.points.shares) @ coefficients)[None]
+
+
+def per_mixture(seen: LossEvidence, ahead: LossEvidence) -> np.ndarray:
+    """A power law in compute for each mixture and domain; of the nearest mixture where one was not run small."""
+    out = np.zeros_like(ahead.log_loss)
+    distance = ((seen.points.shares[:, None] - ahead.points.shares[None]) ** 2).sum(axis=2)
+    for row in range(len(ahead.models)):
+        own = distance[:, row] <= distance[:, row].min() + 1e-9
+        x = seen.points.log_compute[own]
+        design = np.stack([np.ones_like(x), x], axis=1)
+        coefficients = np.linalg.lstsq(design, seen.log_loss[own], rcond=None)[0]
+        out[row] = np.array([1.0, ahead.points.log_compute[row]]) @ coefficients
+    return np.exp(out)[None]
+
+
+def micro(_: Path, sampler: SamplerSettings) -> None:
+    """Fitted to 16 mixtures at three widths; the default and six unseen mixtures two rungs up."""
+    whole = microladder("mixtures")
+    assert whole.scores is not None and whole.losses is not None
+    whole = replace(
+        whole,
+        models=whole.models.assign(family="mixtures"),
+        scores=whole.scores[whole.scores["is_final"]].reset_index(drop=True),
+        losses=whole.losses[whole.losses["is_final"]].reset_index(drop=True),
+    )
+    small = whole.select(cut="w24-mix-default")
+    targets = [whole.target(str(name)) for name in whole.models["model"] if str(name).startswith("w40")]
+    start = time.perf_counter()
+    model = BayesianFLPM(0)
+    model.losses.sampler = sampler
+    model.scores.sampler = replace(sampler, draws=2 * sampler.draws, tune=2 * sampler.tune, target_accept=0.95)
+    model.losses.retry = model.scores.retry = False
+    model.fit(small)
+    report_gate(model.losses, time.perf_counter() - start)
+    print(f"weights of the maps: {model.scores.weights}; gate passed: {model.gate_passed}", flush=True)
+    forecast = model.forecast(targets)
+    names = forecast.benchmarks
+    truth = np.array([[whole.truth(target.name, name) for name in names] for target in targets])
+    unchanged = np.array([small.truth("w24-mix-default", name) for name in names])
+    ours = whole.truth
+    at_size = np.array([ours("w40-mix-default", name) for name in names])
+    published = Bootstrap(FLPM(), seed=0).fit(small).forecast(targets).draws["score"].values
+    for title, kept in (("all seven mixtures", slice(None)), ("the six unseen mixtures", slice(1, None))):
+        rows = []
+        for name, draws in (
+            ("bayes-flpm", forecast.draws["score"].values),
+            ("flpm+bootstrap", published),
+            ("default mixture, largest rung", np.tile(unchanged, (1, len(targets), 1))),
+            ("default mixture, target size (not known then)", np.tile(at_size, (1, len(targets), 1))),
+        ):
+            rows.append(micro_row(name, draws[:, kept], truth[kept]))
+        show(title, rows)
+    decide(model, targets[0], dict(zip([t.name for t in targets], truth.mean(axis=1), strict=True)), targets)
+
+
+def micro_row(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, object]:
+    """Scores in points."""
+    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
+    crps = scoringrules.crps_ensemble(truth, np.moveaxis(draws, 0, -1), estimator="pwm")
+    return {
+        "method": name,
+        "error": 100 * np.abs(middle - truth).mean(),
+        "CRPS": 100 * crps.mean(),
+        "bias": 100 * (middle - truth).mean(),
+        "90 % holds": ((truth >= low) & (truth <= high)).mean() if len(draws) > 1 else np.nan,
+        "width": 100 * (high - low).mean(),
+    }
+
+
+def decide(model: BayesianFLPM, default: Target, true_means: dict[str, float], targets: list[Target]) -> None:
+    """The mixture chosen among the seven held-out runs, and its true regret against the stated interval."""
+    points, _ = model.losses.points(targets)
+    values = model.predict(points, joint=True).latent.mean(axis=2)
+    best = int(values.mean(axis=0).argmax())
+    regret = values.max(axis=1) - values[:, best]
+    low, high = np.quantile(regret, [0.05, 0.95])
+    true_regret = max(true_means.values()) - true_means[targets[best].name]
+    print(
+        f"\nchosen: {targets[best].name}; true regret {100 * true_regret:.2f} points, stated {100 * low:.2f} to "
+        f"{100 * high:.2f} (90 %), expected {100 * regret.mean():.2f}"
+    )
+    beats = (values[:, best] > values[:, 0]).mean()
+    gain = true_means[targets[best].name] - true_means[default.name]
+    print(f"P(beats the default mixture) {beats:.2f}; true gain {100 * gain:+.2f} points", flush=True)
+
+
+def main() -> None:
+    """Run one set."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("set", choices=["regmix", *DML, "micro"])
+    parser.add_argument("data", type=Path)
+    for name, value in (("draws", 300), ("tune", 300), ("chains", 4), ("cores", 2)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    given = parser.parse_args()
+    sampler = SamplerSettings(given.draws, given.tune, given.chains, given.cores, 0.85, 0.95)
+    if given.set in DML:
+        dml(given.set, given.data, sampler)
+    else:
+        (regmix if given.set == "regmix" else micro)(given.data, sampler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

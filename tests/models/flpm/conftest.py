@@ -1,0 +1,26 @@
+"""One fit that the tests share: compiling is what takes time."""
+
+from __future__ import annotations
+
+import pytest
+from flpm_ladders import mixture_ladder
+
+from bayes_cod.ladder import Ladder
+from bayes_cod.models.flpm.forecaster import BayesianFLPM
+from bayes_cod.sampling import SamplerSettings
+
+SAMPLER = SamplerSettings(draws=150, tune=250, chains=2, cores=1, target_accept=0.85, retry_accept=0.85)
+
+
+@pytest.fixture(scope="session")
+def ladder(tmp_path_factory: pytest.TempPathFactory) -> Ladder:
+    """Eight mixtures of three domains at two sizes, and a larger target."""
+    return mixture_ladder(tmp_path_factory.mktemp("mixtures") / "ladder")
+
+
+@pytest.fixture(scope="session")
+def fitted(ladder: Ladder) -> BayesianFLPM:
+    """Both stages, with few draws."""
+    model = BayesianFLPM(0, sampler=SAMPLER)
+    model.losses.retry = model.scores.retry = False
+    return model.fit(ladder)
