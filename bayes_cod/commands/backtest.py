@@ -52,6 +52,10 @@ def backtest(
     max_decades: Annotated[
         float | None, typer.Option(help="Farthest target, in decades of FLOPs from the largest rung. Left out: any.")
     ] = None,
+    cut_by: Annotated[
+        Literal["flops", "params"],
+        typer.Option(help="What orders the models: training compute, or size (for grids of size and tokens)."),
+    ] = "flops",
     pool: Annotated[
         Literal["others", "none"],
         typer.Option(help="What methods that learn from other families are given: this ladder's others, or none."),
@@ -103,6 +107,7 @@ def backtest(
             benchmarks=benchmark,
             min_rungs=min_rungs,
             max_decades=max_decades,
+            cut_by=cut_by,
             pool=pool,
             seed=seed,
             n_jobs=None if dask else jobs,

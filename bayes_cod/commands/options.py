@@ -16,11 +16,12 @@ DEFAULT_METHOD = "bayes-cod"
 
 
 def open_ladder(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name."""
-    if name == BUNDLED and not Path(name).exists():
+    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``."""
+    bundled, _, part = name.partition(":")
+    if bundled == BUNDLED and not Path(name).exists():
         from bayes_cod.datasets import microladder
 
-        return microladder()
+        return microladder(part or "main")  # type: ignore[arg-type]  # refuses another part
     return read_tables(name)
 
 

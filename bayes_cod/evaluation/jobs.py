@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
     parts = [
         *(data_hash, code_version(), method.name, settings, str(seed), pool, fit.family, fit.cut),
         *fit.benchmarks,
+        *fit.models,
         *(fit.cells["target"] + "\t" + fit.cells["benchmark"]),
     ]
     return Job(method, fit, own, hashlib.sha256(json.dumps(parts).encode()).hexdigest())
@@ -150,7 +151,7 @@ def run_job(job: Job, own: Ladder, pool: Ladder | None) -> pd.DataFrame:
     pandas.DataFrame
         One row a cell, with the columns `COLUMNS`.
     """
-    training = own.select(cut=job.fit.cut, benchmarks=job.fit.benchmarks)
+    training = _up_to_cut(own, job.fit)
     others = None if pool is None else _shared(pool, job.fit.benchmarks)
     forecaster = job.method.make(job.method.name, job.seed, **job.method.settings)
     start = time.perf_counter()
@@ -168,6 +169,13 @@ def run_job(job: Job, own: Ladder, pool: Ladder | None) -> pd.DataFrame:
     if forecast is not None:
         table = _score(table, forecast, np.random.default_rng([job.seed, 1]))
     return table.reindex(columns=list(COLUMNS)).astype({"reason": "str", "n_draws": float})
+
+
+def _up_to_cut(own: Ladder, fit: Fit) -> Ladder:
+    """Results of the models up to the cut; larger models stay listed, as planned runs would be."""
+    listed = own.select(benchmarks=fit.benchmarks)
+    seen = own.select(models=fit.models, benchmarks=fit.benchmarks)
+    return replace(seen, models=listed.models, mixtures=listed.mixtures)
 
 
 def _check_gate(fitted: Forecaster) -> None:
