@@ -42,7 +42,7 @@ def test_targets_come_in_order_of_compute(ladder: Ladder) -> None:
 
 
 def test_a_new_name_takes_the_compute_given(ladder: Ladder) -> None:
-    plan = plan_forecast(ladder, family="fam", targets=["next"], target_flops=[1e23], target_params=7e10)
+    plan = plan_forecast(ladder, family="fam", targets=["next"], target_flops=[1e23], target_params=[7e10])
     assert (plan.targets[0].name, plan.targets[0].flops, plan.targets[0].params) == ("next", 1e23, 7e10)
 
 

@@ -27,7 +27,11 @@ JOBS = "jobs"
 
 def backtest(
     ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+        str,
+        typer.Argument(
+            help="Folder of tables, one table, or microladder (also microladder:checkpoints, :grid, ...).",
+            metavar="LADDER",
+        ),
     ],
     method: Annotated[
         list[str],
@@ -78,7 +82,7 @@ def backtest(
 
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
-    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod.
+    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-flp.
 
     For example:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from bayes_cod.readers.tables import read_tables
 
 BUNDLED = "microladder"
 DEFAULT_METHOD = "bayes-cod"
+FORECAST_NAMES = {"flp": "bayes-flp", "flp-published": "flp"}
+"""Names of methods that mean something else in `forecast` than in a back-test, where `flp` is the published form."""
 
 
 def open_ladder(name: str) -> Ladder:
@@ -43,6 +46,6 @@ def sampling_settings(method: str, draws: int | None, chains: int | None) -> dic
     given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
     if not given or method not in BAYESIAN:
         return dict(given)  # a point method refuses them by name
-    from bayes_cod.sampling import SamplerSettings  # loads PyMC
+    from bayes_cod.methods import default_sampler  # loads PyMC
 
-    return {"sampler": SamplerSettings(**given)}
+    return {"sampler": replace(default_sampler(method), **given)}

@@ -126,9 +126,7 @@ def plan(
     return found
 
 
-def _plan_family(
-    ladder: Ladder, family: str, min_rungs: int, max_decades: float | None, cut_by: CutBy
-) -> list[Fit]:
+def _plan_family(ladder: Ladder, family: str, min_rungs: int, max_decades: float | None, cut_by: CutBy) -> list[Fit]:
     rungs = ladder.rungs(family)
     if cut_by == "params":
         rungs = rungs[rungs["params"].notna()].sort_values(["params", "flops", "model"], ignore_index=True)
@@ -179,7 +177,9 @@ def _plan_family(
 
 def _levels(ordered: np.ndarray) -> np.ndarray:
     """Number of the distinct compute or size, from 0; equal to the tolerance with which a ladder is cut."""
-    return np.cumsum(np.diff(ordered, prepend=ordered[:1]) > ordered * 1e-9) if len(ordered) else np.array([], dtype=int)
+    return (
+        np.cumsum(np.diff(ordered, prepend=ordered[:1]) > ordered * 1e-9) if len(ordered) else np.array([], dtype=int)
+    )
 
 
 def _why_none(ladder: Ladder, family: str, min_rungs: int, max_decades: float | None) -> str:

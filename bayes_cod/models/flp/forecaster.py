@@ -15,15 +15,22 @@ from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models.flp import graph
+from bayes_cod.models.flp import explain, graph
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
-from bayes_cod.models.flp.predict import Draws, Points, Scores, predict
+from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
-FAR_DECADES = 2.0
+LOSS_THIN = 8
+"""Draws of the loss stage, which is fast and correlated, for each that is kept."""
 SAMPLER = SamplerSettings(draws=400, tune=400, chains=2, target_accept=0.9, retry_accept=0.97)
+FAR_DECADES = 2.0
+NOT_EMERGED = 0.5
+PLOT_SAMPLES = 400
+MEAN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MEAN_COLUMNS = ("q05", "q25", "q50", "q75", "q95")
+
 FORMS = {"logistic": 1.0, "gompertz": 0.1}
 """Forms of the map from progress to score, with the skew of each."""
 
@@ -33,7 +40,7 @@ _models = CompiledModels()
 class BayesianFLP:
     """Loss law and map from loss to score in one model, benchmarks pooled.
 
-    Satisfies `bayes_cod.forecaster.Forecaster` and `Sampled`.
+    Satisfies `bayes_cod.forecaster.Forecaster` and `Staged`.
 
     Parameters
     ----------
@@ -72,6 +79,9 @@ class BayesianFLP:
         self._draws: Draws | None = None
         self._trees: dict[str, xr.DataTree] = {}
         self._gate: Gate | None = None
+        self._targets: tuple[str, ...] = ()
+        self._ahead: Scores | None = None
+        self._points_ahead: Points | None = None
 
     @property
     def name(self) -> str:
@@ -102,7 +112,7 @@ class BayesianFLP:
             self._trees = self._sample(loss, score, shape, retry=retry)
             self._draws = Draws.join([self._draws_of(form) for form in self.forms])
             self._gate = self._judge(self._rungs_as_points(), ["last rung"])
-            if self._gate.passed or self.sampler.retry_accept == self.sampler.target_accept:
+            if self._gate.passed:
                 break
         return self
 
@@ -110,8 +120,9 @@ class BayesianFLP:
         """Both stages: the losses of the rungs are data of both, so their posteriors are independent."""
         assert self._evidence is not None and self._scale is not None
         data = graph.arrays(self._evidence, self._scale, shape, self.priors)
-        low_rank = replace(self.sampler, adaptation="low_rank")
-        trees = {"loss": sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)}
+        low_rank = replace(self.sampler, draws=self.sampler.draws * LOSS_THIN, adaptation="low_rank")
+        long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)
+        trees = {"loss": long.isel(draw=slice(None, None, LOSS_THIN))}
         for name, skew in self.forms.items():
             own = graph.of_stage(data, "score") | {"skew": np.array([skew])}
             trees[name] = sampling.sample(score, own, self.sampler, self.seed, retry=retry)
@@ -129,7 +140,7 @@ class BayesianFLP:
 
     def _judge(self, points: Points, labels: Sequence[str]) -> Gate:
         """The gate of every form; chains of different forms are not one another's copies."""
-        tables = []
+        tables: list[pd.DataFrame] = []
         for form, tree in self._trees.items():
             if form == "loss":
                 continue
@@ -160,6 +171,8 @@ class BayesianFLP:
         points = self._points(targets)
         scores = predict(evidence, draws, scale, self.priors, points, self.seed)
         self._gate = self._judge(points, [f"target {target.name}" for target in targets])
+        self._targets = tuple(target.name for target in targets)
+        self._ahead, self._points_ahead = scores, points
         return Forecast.from_draws(
             scores.observed, scores.latent, targets, evidence.benchmarks, self.name, self._facts(targets, scores)
         )
@@ -183,24 +196,85 @@ class BayesianFLP:
     def _facts(self, targets: Sequence[Target], scores: Scores) -> dict[str, Any]:
         evidence, scale, draws = self._fitted()
         decades = [(float(np.log(target.flops)) - scale.log_flops) / np.log(10) for target in targets]
+        mean = np.quantile(scores.observed.mean(axis=2), MEAN_QUANTILES, axis=0)
+        weight = dict(zip((*evidence.series, "compute"), draws.weight.mean(axis=0).tolist(), strict=True))
         return {
             "decades": dict(zip([target.name for target in targets], decades, strict=True)),
+            "mean_over_benchmarks": {
+                target.name: dict(zip(MEAN_COLUMNS, mean[:, t].tolist(), strict=True))
+                for t, target in enumerate(targets)
+            },
+            "weights": weight,
+            "warnings": self._warnings(targets, decades),
             "settings": {
                 "priors": asdict(self.priors),
                 "evidence": asdict(self.settings),
                 "sampler": asdict(self.sampler),
+                "forms": self.forms,
                 "seed": self.seed,
             },
             "n_rungs": evidence.n_rungs,
-            "warnings": [*evidence.notes],
         }
+
+    def _warnings(self, targets: Sequence[Target], decades: Sequence[float]) -> list[str]:
+        evidence, scale, draws = self._fitted()
+        found = list(evidence.notes)
+        if not evidence.sized:
+            found.append("size or tokens of some rung are not known: the loss law is one in compute alone")
+        for target, distance in zip(targets, decades, strict=True):
+            if distance > FAR_DECADES:
+                found.append(
+                    f"{target.name} lies {distance:.1f} decades beyond the largest rung; no ladder tested here "
+                    "supports a forecast that far"
+                )
+        emerged = explain.emergence(evidence, draws, scale).set_index("benchmark")["p_emerged"]
+        silent = [str(name) for name in emerged.index[emerged < NOT_EMERGED]]
+        if silent:
+            shown = ", ".join(silent[:8]) + (f" and {len(silent) - 8} more" if len(silent) > 8 else "")
+            found.append(f"at their floor on every rung; when they emerge cannot be known from these: {shown}")
+        return found
+
+    # ---------------------------------------------------------------- what a report shows
+
+    def loss_table(self) -> pd.DataFrame:
+        """Losses of rungs and targets beside the law's; see `explain.loss_table`."""
+        evidence, scale, draws = self._fitted()
+        if self._ahead is None or self._points_ahead is None:
+            raise BayesCodError("nothing was forecast yet; call forecast(targets) first")
+        n = evidence.n_rungs
+        rungs = Points(evidence.flops[:n], evidence.params[:n], evidence.tokens[:n])
+        fitted = log_loss_law(draws, scale, self.priors, rungs)
+        return explain.loss_table(evidence, fitted, self._targets, self._ahead, self._points_ahead.flops)
+
+    def score_map(self) -> xr.Dataset:
+        """Latent score against loss: `score[sample, loss, benchmark]`."""
+        evidence, scale, draws = self._fitted()
+        furthest = float(draws.furthest.mean())
+        if self._ahead is not None and self._points_ahead is not None:
+            ahead = scale.progress(self._ahead.latent_log_loss, self._points_ahead.flops)
+            furthest = max(furthest, float((ahead * draws.weight[:, None, :]).sum(axis=-1).mean(axis=0).max()))
+        step = max(1, len(draws) // PLOT_SAMPLES)
+        return explain.score_map(evidence, draws, scale, furthest).isel(sample=slice(None, None, step))
+
+    def map_observations(self) -> pd.DataFrame:
+        """Losses and scores that the map was fitted to: benchmark, loss, score, is_final."""
+        return explain.observations(self._fitted()[0])
+
+    def emergence(self) -> pd.DataFrame:
+        """Loss at which each benchmark leaves its floor: benchmark, loss, low90, high90, p_emerged."""
+        evidence, scale, draws = self._fitted()
+        return explain.emergence(evidence, draws, scale)
 
     @property
     def posterior(self) -> xr.DataTree:
         """Posterior draws and sampler statistics; padded entries of the last axes carry the prior."""
         self._fitted()
         return xr.DataTree.from_dict(
-            {f"{form}/{group}": node.to_dataset() for form, tree in self._trees.items() for group, node in tree.children.items()}
+            {
+                f"{form}/{group}": node.to_dataset()
+                for form, tree in self._trees.items()
+                for group, node in tree.children.items()
+            }
         )
 
     @property

@@ -63,7 +63,9 @@ def _padded(size: int, steps: tuple[int, ...]) -> int:
     return next((step for step in steps if step >= size), size)
 
 
-def arrays(evidence: Evidence, scale: Scale, shape: Shape, priors: Priors, skew: float = 1.0) -> dict[str, NDArray[Any]]:
+def arrays(
+    evidence: Evidence, scale: Scale, shape: Shape, priors: Priors, skew: float = 1.0
+) -> dict[str, NDArray[Any]]:
     """The graph's data: evidence padded to a shape, and the priors.
 
     Returns
@@ -106,9 +108,7 @@ _OF_LOSS = ("size", "tokens", "log_loss", "log_loss_se", "loss_seen", "loss_refe
 
 def of_stage(data: Mapping[str, NDArray[Any]], stage: Literal["loss", "score"]) -> dict[str, NDArray[Any]]:
     """The arrays of one stage's graph."""
-    return {
-        name: value for name, value in data.items() if name in _SHARED or (name in _OF_LOSS) == (stage == "loss")
-    }
+    return {name: value for name, value in data.items() if name in _SHARED or (name in _OF_LOSS) == (stage == "loss")}
 
 
 def _fill(values: NDArray[Any], shape: tuple[int, ...], empty: float) -> NDArray[Any]:
@@ -189,7 +189,9 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
     luck_scale = pm.LogNormal("score_luck", p["luck"], p["luck_sd"])
     expected = (progress * weight).sum(axis=1)
-    reached = pm.Normal("run_progress", expected[last], luck_scale, shape=runs)  # centred: scores say where a run stands
+    reached = pm.Normal(
+        "run_progress", expected[last], luck_scale, shape=runs
+    )  # centred: scores say where a run stands
     late = pm.Normal("undecayed_score", 0.0, p["undecayed_score"])
     dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)

@@ -1,7 +1,7 @@
 """The loss series of a ladder: the benchmarks' own losses, validation losses, or perplexity.
 
-Each series is one log loss a checkpoint: the mean of the log losses of its parts (benchmarks or domains), so that a part
-with a large loss counts no more than another.
+Each series is one log loss a checkpoint: the mean of the log losses of its parts (benchmarks or domains), so that a
+part with a large loss counts no more than another.
 """
 
 from __future__ import annotations

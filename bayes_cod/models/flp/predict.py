@@ -44,8 +44,8 @@ class Draws:
         ``(sample, series + 1)``: loss series, then log compute.
     height, log_slope, floor, top, dispersion
         ``(sample, benchmark)``.
-    skew, score_luck
-        ``(sample,)``.
+    skew, score_luck, furthest
+        ``(sample,)``; the last is the furthest progress of a final rung.
     """
 
     loss_level: FloatArray
@@ -62,6 +62,7 @@ class Draws:
     dispersion: FloatArray
     skew: FloatArray
     score_luck: FloatArray
+    furthest: FloatArray
 
     @classmethod
     def of(cls, loss: xr.Dataset, score: xr.Dataset, evidence: Evidence, skew: float) -> Draws:
@@ -73,7 +74,8 @@ class Draws:
         for name in SCORE_NAMES:
             array = _flat(score, name)
             found[name] = array[:, :n_benchmark] if name in PER_BENCHMARK else array
-        return cls(**found, skew=np.full(len(found["weight"]), skew))
+        reached = _flat(score, "run_progress")[:, : evidence.n_rungs]
+        return cls(**found, skew=np.full(len(reached), skew), furthest=reached.max(axis=1))
 
     @classmethod
     def join(cls, parts: Sequence[Draws]) -> Draws:
@@ -127,10 +129,12 @@ def log_loss_law(draws: Draws, scale: Scale, priors: Priors, points: Points) -> 
     return np.asarray(scale.log_loss + priors.level_sd * draws.loss_level[:, None, :] + np.log(law))
 
 
-def score_curve(draws: Draws, position: FloatArray) -> FloatArray:
-    """Score at a progress ``(sample, ...)``; result ``(sample, ..., benchmark)``."""
+def score_curve(draws: Draws, position: FloatArray, own: FloatArray | float = 0.0) -> FloatArray:
+    """Score at a progress ``(sample, ...)``, `own` added to eta; result ``(sample, ..., benchmark)``."""
     extra = (slice(None), *[None] * (position.ndim - 1))
-    eta = draws.height[(*extra, slice(None))] + np.exp(draws.log_slope)[(*extra, slice(None))] * position[..., None]
+    eta = (
+        draws.height[(*extra, slice(None))] + np.exp(draws.log_slope)[(*extra, slice(None))] * position[..., None] + own
+    )
     share = laws.skewed_sigmoid(eta, draws.skew[extra][..., None])
     floor, top = draws.floor[(*extra, slice(None))], draws.top[(*extra, slice(None))]
     return np.asarray(floor + (top - floor) * share)
@@ -158,12 +162,17 @@ def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, poin
     luck = rng.standard_normal((n_sample, n_point, 1)) * draws.loss_luck[:, None, :]
     noise = rng.standard_t(TAIL_DEGREES, latent_loss.shape) * draws.loss_noise[:, None, :]
     log_loss = latent_loss + luck + noise
+
     def position(losses: FloatArray) -> FloatArray:
         return np.asarray((scale.progress(losses, points.flops) * draws.weight[:, None, :]).sum(axis=-1))
 
-    own = rng.standard_normal((n_sample, n_point)) * draws.score_luck[:, None]
-    latent = score_curve(draws, position(latent_loss))
-    mean = score_curve(draws, position(log_loss) + own)
+    expected = position(latent_loss)
+    ahead = np.sqrt(np.maximum(expected - draws.furthest[:, None], 0.0))
+    own = rng.standard_normal((n_sample, 1, len(evidence.benchmarks))) * priors.own_walk * ahead[..., None]
+    shared = rng.standard_normal((n_sample, 1)) * priors.shared_walk * ahead
+    latent = score_curve(draws, expected + shared, own)
+    lucky = rng.standard_normal((n_sample, n_point)) * draws.score_luck[:, None]
+    mean = score_curve(draws, position(log_loss) + shared + lucky, own)
     questions = evidence.n_questions
     variance = np.maximum(mean * (1 - mean), 0.5 / questions) / questions
     scatter = np.exp(draws.dispersion)[:, None, :] * np.sqrt(variance)

@@ -50,6 +50,10 @@ class Priors:
         Luck of a run in progress that all its benchmarks share, beyond its loss, LogNormal.
     undecayed_score
         Progress at full learning rate that the loss does not show, Normal around 0.
+    shared_walk, own_walk
+        What neither law nor map foresees beyond the last rung, fixed: a random walk in progress that all benchmarks
+        share, and one of each benchmark on eta, both per root unit of progress. No ladder shows its own surprises
+        ahead; the sizes are those that made intervals honest on cuts below the ones reported.
     dispersion, dispersion_sd, dispersion_spread
         Log of the scatter of a benchmark's scores around its curve over one binomial standard error, Normal around a
         ladder's mean, which is Normal (dispersion, dispersion_sd). Runs answer the same questions, so below 1 is
@@ -68,9 +72,9 @@ class Priors:
     weight_loss: float = 3.0
     weight_compute: float = 1.5
     slope: float = float(np.log(0.5))
-    slope_sd: float = 0.6
-    spread: float = float(np.log(0.25))
-    spread_sd: float = 0.4
+    slope_sd: float = 1.0
+    spread: float = float(np.log(0.3))
+    spread_sd: float = 0.5
     height_mean: float = -1.0
     height_sd: float = 1.5
     floor_sd: float = 0.08
@@ -79,6 +83,8 @@ class Priors:
     luck: float = float(np.log(0.06))
     luck_sd: float = 0.6
     undecayed_score: float = 0.2
+    shared_walk: float = 0.12
+    own_walk: float = 0.08
     dispersion: float = 0.0
     dispersion_sd: float = 0.7
     dispersion_spread: float = 0.6
