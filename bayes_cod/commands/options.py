@@ -43,7 +43,7 @@ def check_seed(seed: int) -> None:
 
 def sampling_settings(method: str, draws: int | None, chains: int | None) -> dict[str, Any]:
     """Settings of a method from `--draws` and `--chains`; none where neither was given."""
-    given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    given: dict[str, Any] = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
     if not given or method not in BAYESIAN:
         return dict(given)  # a point method refuses them by name
     from bayes_cod.methods import default_sampler  # loads PyMC

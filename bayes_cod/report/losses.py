@@ -57,8 +57,8 @@ def _weights(run: Run) -> list[str]:
 def _means(run: Run) -> list[str]:
     means = run.forecast.facts.get("mean_over_benchmarks") or {}
     return [
-        f"Mean over all benchmarks, {name}: {points(value['q50'])} points (90 %: {interval(value['q05'], value['q95'])})."
-        for name, value in means.items()
+        f"Mean over all benchmarks, {name}: {points(mean['q50'])} points (90 %: {interval(mean['q05'], mean['q95'])})."
+        for name, mean in means.items()
     ]
 
 
