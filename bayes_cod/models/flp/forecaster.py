@@ -104,7 +104,12 @@ class BayesianFLP:
             Without losses, or with fewer than three rungs that have losses and scores.
         """
         evidence = gather(ladder, self.settings)
-        self._evidence, self._scale = evidence, Scale.of(evidence)
+        return self.fit_evidence(evidence, Scale.of(evidence))
+
+    def fit_evidence(self, evidence: Evidence, scale: Scale) -> Self:
+        """Sample the posterior given losses and scores that were gathered before."""
+        self._evidence, self._scale = evidence, scale
+        self._ahead = self._points_ahead = None
         shape = graph.Shape.of(evidence)
         loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
         score = _models.get(("score", shape), lambda: graph.build_score(shape))
@@ -264,6 +269,11 @@ class BayesianFLP:
         """Loss at which each benchmark leaves its floor: benchmark, loss, low90, high90, p_emerged."""
         evidence, scale, draws = self._fitted()
         return explain.emergence(evidence, draws, scale)
+
+    @property
+    def draws(self) -> Draws:
+        """Posterior draws of all forms."""
+        return self._fitted()[2]
 
     @property
     def posterior(self) -> xr.DataTree:

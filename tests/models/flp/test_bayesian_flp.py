@@ -100,9 +100,9 @@ def test_diagnostics_cover_what_is_reported(fitted: BayesianFLP, forecast: Forec
 
 
 def test_the_gate_fails_on_few_draws() -> None:
-    short = BayesianFLP(
-        0, sampler=SamplerSettings(draws=20, tune=60, chains=2, cores=2), forms={"logistic": 1.0}
-    ).fit(loss_ladder())
+    short = BayesianFLP(0, sampler=SamplerSettings(draws=20, tune=60, chains=2, cores=2), forms={"logistic": 1.0}).fit(
+        loss_ladder()
+    )
     assert not short.gate_passed
 
 

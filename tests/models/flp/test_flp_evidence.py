@@ -41,9 +41,10 @@ def test_the_learning_rate_is_used_where_it_is_recorded() -> None:
     evidence = gather(constant, EvidenceSettings())
     assert (evidence.undecayed[N_RUNGS:] == 1).all()
     unknown = gather(replace(ladder, losses=ladder.losses.drop(columns="lr")), EvidenceSettings())
-    assert np.corrcoef(unknown.undecayed[N_RUNGS:], unknown.tokens[N_RUNGS:] / unknown.tokens[unknown.run[N_RUNGS:]])[
-        0, 1
-    ] < -0.9
+    assert (
+        np.corrcoef(unknown.undecayed[N_RUNGS:], unknown.tokens[N_RUNGS:] / unknown.tokens[unknown.run[N_RUNGS:]])[0, 1]
+        < -0.9
+    )
 
 
 def test_rows_are_bounded() -> None:
