@@ -78,7 +78,7 @@ def test_task_loss_and_validation_loss_are_both_used() -> None:
 
 
 def test_without_losses_the_error_says_what_to_add() -> None:
-    with pytest.raises(InputError, match="needs a losses table .* or one of the columns bpb"):
+    with pytest.raises(InputError, match=r"needs a losses table .* or one of the columns bpb"):
         gather(replace(loss_ladder(), losses=None), EvidenceSettings())
 
 
