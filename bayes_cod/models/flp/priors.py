@@ -53,7 +53,7 @@ class Priors:
     shared_walk, own_walk
         What neither law nor map foresees beyond the last rung, fixed: a random walk in progress that all benchmarks
         share, and one of each benchmark on eta, both per root unit of progress. No ladder shows its own surprises
-        ahead; the sizes are those that made intervals honest on cuts below the ones reported.
+        ahead; the sizes were set after looking at the OLMo ladder's coverage without them (docs/flp.md).
     dispersion, dispersion_sd, dispersion_spread
         Log of the scatter of a benchmark's scores around its curve over one binomial standard error, Normal around a
         ladder's mean, which is Normal (dispersion, dispersion_sd). Runs answer the same questions, so below 1 is
