@@ -84,6 +84,27 @@ class ThroughLosses(Protocol):
 
 
 @runtime_checkable
+class Staged(Sampled, Protocol):
+    """What a report can show of a forecaster that goes from compute to loss to score."""
+
+    def loss_table(self) -> pd.DataFrame:
+        """series, model, flops, is_target, loss, median, low90, high90 of rungs and targets."""
+        ...
+
+    def score_map(self) -> xr.Dataset:
+        """Latent score against loss: `score[sample, loss, benchmark]`, fractions."""
+        ...
+
+    def map_observations(self) -> pd.DataFrame:
+        """benchmark, loss, score, is_final of what the map was fitted to."""
+        ...
+
+    def emergence(self) -> pd.DataFrame:
+        """benchmark, loss, low90, high90, p_emerged: where each benchmark leaves its floor."""
+        ...
+
+
+@runtime_checkable
 class Explained(Sampled, Protocol):
     """What a report can show of a fitted forecaster: curves of benchmarks and of clusters."""
 

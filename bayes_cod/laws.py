@@ -278,6 +278,20 @@ def sigmoid_of_log_compute(x: Numeric, low: Numeric, high: Numeric, slope: Numer
 # --- loss to score -----------------------------------------------------------------------------------
 
 
+def skewed_sigmoid(eta: Numeric, skew: Numeric) -> Numeric:
+    """Sigmoid between 0 and 1 with a shape: ``(1 + s exp(-eta))^(-1/s)``.
+
+    Parameters
+    ----------
+    eta
+        Any real number.
+    skew
+        s in (0, 1]: 1 is the logistic sigmoid, s -> 0 the Gompertz curve ``exp(-exp(-eta))``, which is the cluster law
+        without floor and ceiling and, where eta is linear in log compute, the power law of ``-log(score)``.
+    """
+    return exp(-_log1p_exp(log(skew) - eta) / skew)
+
+
 def linear_map(loss: Numeric, w0: Numeric, w1: Numeric) -> Numeric:
     """FLP's line from loss to score, ``w0 + w1 L`` (w1 < 0)."""
     return w0 + w1 * loss

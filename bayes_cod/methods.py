@@ -6,13 +6,16 @@ Modules are imported when a method is made, so that point methods never load PyM
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayes_cod.errors import InputError
 from bayes_cod.forecaster import Forecaster
 
+if TYPE_CHECKING:
+    from bayes_cod.sampling import SamplerSettings
+
 KINDS = ("all", "baselines", "bayesian")
-BAYESIAN = ("bayes-cod", "bayes-cod-clusters", "bayes-flpm")
+BAYESIAN = ("bayes-cod", "bayes-cod-clusters", "bayes-flp", "bayes-flpm")
 
 
 def names(kind: str = "all") -> list[str]:
@@ -91,6 +94,10 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
         from bayes_cod.models.flpm.forecaster import BayesianFLPM
 
         return BayesianFLPM(seed=seed, **settings)
+    if name == "bayes-flp":
+        from bayes_cod.models.flp.forecaster import BayesianFLP
+
+        return BayesianFLP(seed=seed, **settings)
     if name in BAYESIAN:
         from bayes_cod.models.cod.forecaster import BayesianCOD
         from bayes_cod.models.cod.grouping import GroupingSettings
@@ -103,6 +110,17 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
     from bayes_cod import published
 
     return published.make(name, seed)
+
+
+def default_sampler(name: str) -> SamplerSettings:
+    """How a Bayesian method samples where nothing else is asked for."""
+    if name == "bayes-flp":
+        from bayes_cod.models.flp.forecaster import SAMPLER
+
+        return SAMPLER
+    from bayes_cod.sampling import SamplerSettings
+
+    return SamplerSettings()
 
 
 def _check(name: str) -> None:

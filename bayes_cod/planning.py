@@ -83,8 +83,8 @@ def plan_forecast(
     family: str | None = None,
     targets: Sequence[str] = (),
     target_flops: Sequence[float] = (),
-    target_params: float | None = None,
-    target_tokens: float | None = None,
+    target_params: Sequence[float] = (),
+    target_tokens: Sequence[float] = (),
     benchmarks: Sequence[str] = (),
     setting: str | None = None,
     cut: str | float | None = None,
@@ -105,7 +105,8 @@ def plan_forecast(
     target_flops
         Training compute of targets in FLOPs.
     target_params, target_tokens
-        Size and training tokens of the one target given by `target_flops`.
+        Size and training tokens of the targets given by `target_flops`, one each. Both given without `target_flops`:
+        the targets, of 6 x params x tokens FLOPs.
     benchmarks, setting
         Benchmarks to forecast; a name without a sampling setting means all its settings. Left open: all.
     cut
@@ -127,6 +128,7 @@ def plan_forecast(
             f"ladder '{ladder.name}' holds no benchmark results; add an items table (benchmark, question_id, model, "
             "n_trials, n_correct) or a scores table (model, benchmark, score)"
         )
+    target_flops, target_params, target_tokens = _sizes(target_flops, target_params, target_tokens)
     family = _family(ladder, family, targets, new=bool(target_flops))
     rungs = ladder.rungs(family)
     if cut is not None:
@@ -181,24 +183,40 @@ def _family(ladder: Ladder, family: str | None, targets: Sequence[str], *, new: 
     raise InputError(f"several families could be forecast; choose one with --family: {', '.join(able)}")
 
 
+def _sizes(
+    flops: Sequence[float], params: Sequence[float], tokens: Sequence[float]
+) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    """Compute filled in from size and tokens where it was left open."""
+    for values, option in ((params, "--target-params"), (tokens, "--target-tokens")):
+        for value in values:
+            if not np.isfinite(value) or value <= 0:
+                raise InputError(f"{option} is {value!r}; give a number above 0")
+    if not flops and (params or tokens):
+        if len(params) != len(tokens):
+            raise InputError(
+                f"{len(params)} --target-params and {len(tokens)} --target-tokens were given without --target-flops; "
+                "give both for every target"
+            )
+        flops = [6.0 * n * d for n, d in zip(params, tokens, strict=True)]
+    for values, option in ((params, "--target-params"), (tokens, "--target-tokens")):
+        if values and len(values) != len(flops):
+            raise InputError(f"{len(values)} {option} and {len(flops)} --target-flops were given; give one for each")
+    return flops, params, tokens
+
+
 def _targets(
     ladder: Ladder,
     family: str,
     names: Sequence[str],
     flops: Sequence[float],
-    params: float | None,
-    tokens: float | None,
+    params: Sequence[float],
+    tokens: Sequence[float],
 ) -> list[Target]:
-    for value, option in ((params, "--target-params"), (tokens, "--target-tokens")):
-        if value is None:
-            continue
-        if len(flops) != 1:
-            raise InputError(f"{option} describes a single target given by --target-flops; {len(flops)} were given")
-        if not np.isfinite(value) or value <= 0:
-            raise InputError(f"{option} is {value!r}; give a number above 0")
     repeated = [name for name in names if list(names).count(name) > 1]
     if repeated:
         raise InputError(f"the target '{repeated[0]}' was given twice; give it once")
+    unknown: list[float | None] = [None] * len(flops)
+    sizes = list(zip(params or unknown, tokens or unknown, strict=True))
     if names and flops:
         if len(names) != len(flops):
             raise InputError(
@@ -206,15 +224,22 @@ def _targets(
                 "or only one of the two options"
             )
         return [
-            _named_with_flops(ladder, family, name, value, params, tokens)
-            for name, value in zip(names, flops, strict=True)
+            _named_with_flops(ladder, family, name, value, *size)
+            for name, value, size in zip(names, flops, sizes, strict=True)
         ]
     if flops:
-        return [Target(f"{value:.4g} FLOPs", value, family, params, tokens) for value in flops]
+        return [
+            Target(_sized_name(value, *size), value, family, *size) for value, size in zip(flops, sizes, strict=True)
+        ]
     found = [ladder.target(name) for name in names]
     for target in found:
         _check_family(target, family)
     return found
+
+
+def _sized_name(flops: float, params: float | None, tokens: float | None) -> str:
+    known = params is not None and tokens is not None
+    return f"{params:.4g} params, {tokens:.4g} tokens" if known else f"{flops:.4g} FLOPs"
 
 
 def _named_with_flops(

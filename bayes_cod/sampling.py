@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import arviz as az
 import numpy as np
@@ -34,6 +34,8 @@ class SamplerSettings:
         Processor cores; all where not given.
     target_accept
         Target acceptance; `retry_accept` for the one retry after a failed gate, with twice the draws.
+    adaptation
+        Mass matrix: diagonal, or with the posterior's main correlations (good for small, correlated posteriors).
     """
 
     draws: int = 1500
@@ -42,6 +44,7 @@ class SamplerSettings:
     cores: int | None = None
     target_accept: float = 0.95
     retry_accept: float = 0.995
+    adaptation: Literal["diag", "low_rank"] = "diag"
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def sample(
             chains=settings.chains,
             cores=settings.cores,
             seed=seed,
+            adaptation=settings.adaptation,
             target_accept=settings.retry_accept if retry else settings.target_accept,
             save_warmup=False,
             progress_bar=False,

@@ -121,3 +121,10 @@ def test_laws_do_not_import_the_samplers() -> None:
         "assert not {'pymc', 'pytensor'} & set(sys.modules), 'imported'"
     )
     subprocess.run([sys.executable, "-c", code, laws.__file__], check=True)
+
+
+def test_the_skewed_sigmoid_goes_from_logistic_to_gompertz() -> None:
+    eta = np.linspace(-8, 8, 33)
+    assert np.allclose(laws.skewed_sigmoid(eta, 1.0), 1 / (1 + np.exp(-eta)))
+    assert np.allclose(laws.skewed_sigmoid(eta, 1e-6), np.exp(-np.exp(-eta)), atol=1e-4)
+    assert np.all(np.diff(laws.skewed_sigmoid(eta, 0.3)) > 0)

@@ -9,6 +9,7 @@ import pytest
 from helpers import MODELS, items_text, write_ladder
 
 from bayes_cod import Ladder, read_ladder
+from bayes_cod.errors import InputError
 from bayes_cod.planning import plan_forecast
 
 
@@ -42,7 +43,7 @@ def test_targets_come_in_order_of_compute(ladder: Ladder) -> None:
 
 
 def test_a_new_name_takes_the_compute_given(ladder: Ladder) -> None:
-    plan = plan_forecast(ladder, family="fam", targets=["next"], target_flops=[1e23], target_params=7e10)
+    plan = plan_forecast(ladder, family="fam", targets=["next"], target_flops=[1e23], target_params=[7e10])
     assert (plan.targets[0].name, plan.targets[0].flops, plan.targets[0].params) == ("next", 1e23, 7e10)
 
 
@@ -76,3 +77,16 @@ def test_the_pool_never_holds_the_family_or_the_target(ladder: Ladder) -> None:
 def test_a_pool_without_a_common_benchmark_is_none(ladder: Ladder, tmp_path: Path) -> None:
     foreign = read_ladder(write_ladder(tmp_path / "p", models=MODELS, arith=items_text("else"), logic=None))
     assert plan_forecast(ladder, pool=foreign).pool is None
+
+
+def test_size_and_tokens_make_targets(ladder: Ladder) -> None:
+    plan = plan_forecast(ladder, family="fam", target_params=[7e10, 1e10], target_tokens=[2e12, 1e12])
+    assert [(t.params, t.tokens, t.flops) for t in plan.targets] == [(1e10, 1e12, 6e22), (7e10, 2e12, 8.4e23)]
+    assert plan.targets[0].name == "1e+10 params, 1e+12 tokens"
+
+
+def test_size_and_tokens_come_in_pairs(ladder: Ladder) -> None:
+    with pytest.raises(InputError, match="2 --target-params and 1 --target-tokens"):
+        plan_forecast(ladder, family="fam", target_params=[7e10, 1e10], target_tokens=[2e12])
+    with pytest.raises(InputError, match="2 --target-tokens and 1 --target-flops"):
+        plan_forecast(ladder, family="fam", target_flops=[1e23], target_tokens=[2e12, 1e12])

@@ -28,7 +28,11 @@ JOB = ["method", "ladder", "family", "cut", "seconds"]
 
 def backtest(
     ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+        str,
+        typer.Argument(
+            help="Folder of tables, one table, or microladder (also microladder:checkpoints, :grid, ...).",
+            metavar="LADDER",
+        ),
     ],
     method: Annotated[
         list[str],
@@ -53,6 +57,10 @@ def backtest(
     max_decades: Annotated[
         float | None, typer.Option(help="Farthest target, in decades of FLOPs from the largest rung. Left out: any.")
     ] = None,
+    cut_by: Annotated[
+        Literal["flops", "params"],
+        typer.Option(help="What orders the models: training compute, or size (for grids of size and tokens)."),
+    ] = "flops",
     pool: Annotated[
         Literal["others", "none"],
         typer.Option(help="What methods that learn from other families are given: this ladder's others, or none."),
@@ -75,7 +83,7 @@ def backtest(
 
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
-    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-flpm.
+    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-cod-clusters, bayes-flp, bayes-flpm.
 
     For example:
 
@@ -104,6 +112,7 @@ def backtest(
             benchmarks=benchmark,
             min_rungs=min_rungs,
             max_decades=max_decades,
+            cut_by=cut_by,
             pool=pool,
             seed=seed,
             n_jobs=None if dask else jobs,

@@ -7,8 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from bayes_cod.commands.console import errors, screen, stage
-from bayes_cod.commands.options import DEFAULT_METHOD, check_seed, open_ladder, open_pool, sampling_settings
+from bayes_cod.commands.console import errors, points, screen, stage
+from bayes_cod.commands.options import (
+    DEFAULT_METHOD,
+    FORECAST_NAMES,
+    check_seed,
+    open_ladder,
+    open_pool,
+    sampling_settings,
+)
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
 from bayes_cod.output import check_folder, write_run
 from bayes_cod.planning import Plan, plan_forecast
@@ -37,10 +44,15 @@ def forecast(
         typer.Option(help="Training compute of a model to forecast, in FLOPs (repeat for more).", metavar="X"),
     ] = None,
     target_params: Annotated[
-        float | None, typer.Option(help="Parameters of the one target given by --target-flops.")
+        list[float] | None,
+        typer.Option(
+            help="Parameters of each target given by --target-flops. With --target-tokens and without --target-flops: "
+            "the targets themselves, of 6 x parameters x tokens FLOPs.",
+            metavar="N",
+        ),
     ] = None,
     target_tokens: Annotated[
-        float | None, typer.Option(help="Training tokens of the one target given by --target-flops.")
+        list[float] | None, typer.Option(help="Training tokens, one for each --target-params.", metavar="D")
     ] = None,
     benchmark: Annotated[
         list[str] | None,
@@ -62,7 +74,11 @@ def forecast(
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="How to forecast; 'bayes-cod backtest --help' lists the methods.")
+        str,
+        typer.Option(
+            help="How to forecast; 'bayes-cod backtest --help' lists the methods. Here flp is the Bayesian form "
+            "(bayes-flp), and flp-published what a back-test calls flp."
+        ),
     ] = DEFAULT_METHOD,
     pool: Annotated[
         str, typer.Option(help="Other families to learn from: others (of this ladder), none, or another ladder's path.")
@@ -86,6 +102,8 @@ def forecast(
 
       bayes-cod forecast my_ladder/ --family mine --target-flops 3.8e24 --benchmark math500@temp1 --out out
 
+      bayes-cod forecast my_ladder/ --method flp --target-params 7e9 --target-tokens 3.9e12 --out out
+
       bayes-cod forecast my_ladder/ --benchmark math500 --setting temp1 --cut mine-7b --pool none --out out
     """
     check_folder(out)
@@ -96,13 +114,14 @@ def forecast(
             family=family,
             targets=target or (),
             target_flops=target_flops or (),
-            target_params=target_params,
-            target_tokens=target_tokens,
+            target_params=target_params or (),
+            target_tokens=target_tokens or (),
             benchmarks=benchmark or (),
             setting=setting,
             cut=cut,
             pool=open_pool(pool),
         )
+    method = FORECAST_NAMES.get(method, method)
     sampling = sampling_settings(method, draws, chains)
     settings = {
         "cut": cut,
@@ -149,6 +168,10 @@ def show(run: Run, out: Path) -> None:
     """Print a forecast and where its files are."""
     console = screen()
     console.print(forecast_table(run))
+    for target, mean in (run.forecast.facts.get("mean_over_benchmarks") or {}).items():
+        low, mid, high = (points(mean[name]) for name in ("q05", "q50", "q95"))
+        text = f"mean over all benchmarks, {target}: {mid} (90 %: {low} to {high})"
+        console.print(text, markup=False, highlight=False)
     for note in (*run.plan.source.notes, *run.plan.notes, *run.forecast.facts.get("warnings", ())):
         console.print(f"• {note}", style="dim", markup=False)
     if not run.gate_passed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from bayes_cod.readers.tables import read_tables
 
 BUNDLED = "microladder"
 DEFAULT_METHOD = "bayes-cod"
+FORECAST_NAMES = {"flp": "bayes-flp", "flp-published": "flp"}
+"""Names of methods that mean something else in `forecast` than in a back-test, where `flp` is the published form."""
 
 
 def open_ladder(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: microladder, or microladder:PART."""
+    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``."""
     bundled, _, part = name.partition(":")
     if bundled == BUNDLED and not Path(name).exists():
         from bayes_cod.datasets import microladder
 
-        return microladder(part or "main")  # type: ignore[arg-type]  # refuses an unknown part
+        return microladder(part or "main")  # type: ignore[arg-type]  # refuses another part
     return read_tables(name)
 
 
@@ -40,9 +43,9 @@ def check_seed(seed: int) -> None:
 
 def sampling_settings(method: str, draws: int | None, chains: int | None) -> dict[str, Any]:
     """Settings of a method from `--draws` and `--chains`; none where neither was given."""
-    given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    given: dict[str, Any] = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
     if not given or method not in BAYESIAN:
         return dict(given)  # a point method refuses them by name
-    from bayes_cod.sampling import SamplerSettings  # loads PyMC
+    from bayes_cod.methods import default_sampler  # loads PyMC
 
-    return {"sampler": SamplerSettings(**given)}
+    return {"sampler": replace(default_sampler(method), **given)}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bayes_cod import methods as registry
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation.cells import COLUMNS, plan
+from bayes_cod.evaluation.cells import COLUMNS, CutBy, plan
 from bayes_cod.evaluation.jobs import Job, Method, View, load, make_job, run_batch
 from bayes_cod.ladder import Ladder
 
@@ -32,6 +32,7 @@ def backtest(
     benchmarks: Sequence[str] | None = None,
     min_rungs: int = 3,
     max_decades: float | None = None,
+    cut_by: CutBy = "flops",
     pool: Pool = "none",
     seed: int = 0,
     n_jobs: int | None = None,
@@ -60,6 +61,9 @@ def backtest(
         Fewest rungs of different compute below a forecast.
     max_decades
         Farthest target, in decades from the cut; any distance where not given.
+    cut_by
+        "flops": cuts and targets go by training compute; "params": by size, for ladders of several token budgets a
+        size.
     pool
         "others": methods that learn from other families are given the full ladders of all families but the one
         forecast, on its benchmarks; "none": they get nothing.
@@ -84,7 +88,7 @@ def backtest(
     """
     _check(methods, pool)
     chosen = ladder.select(benchmarks=benchmarks) if benchmarks else ladder
-    fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades)
+    fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
     data_hash = chosen.data_hash()
     jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=pool) for method in methods for fit in fits]
     store = None if folder is None else Path(folder)

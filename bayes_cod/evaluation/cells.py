@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,9 @@ COLUMNS = (*CELL, "method", *DESCRIPTION, *VALUES, "n_draws", "seconds", "status
 
 OK, REFUSED, UNUSABLE = "ok", "refused", "unusable"
 
+CutBy = Literal["flops", "params"]
+"""What orders the models of a family: training compute, or size (for grids of size and tokens)."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -50,12 +54,15 @@ class Fit:
         Benchmarks of the training set.
     targets
         Larger models to forecast, by compute.
+    models
+        Models up to the cut.
     cells
         One row a cell: the columns of `CELL` and `DESCRIPTION`.
     """
 
     family: str
     cut: str
+    models: tuple[str, ...]
     benchmarks: tuple[str, ...]
     targets: tuple[Target, ...]
     cells: pd.DataFrame
@@ -67,6 +74,7 @@ def plan(
     families: Sequence[str] | None = None,
     min_rungs: int = 3,
     max_decades: float | None = None,
+    cut_by: CutBy = "flops",
 ) -> list[Fit]:
     """All training sets of an expanding-scale back-test.
 
@@ -83,6 +91,9 @@ def plan(
         Fewest rungs of different compute below a forecast.
     max_decades
         Farthest target, in decades from the cut; any distance where not given.
+    cut_by
+        "flops": a cut keeps all models of no more compute; "params": all models of no larger size, whatever they were
+        trained on, and larger sizes are targets, also those of less compute than the largest rung.
 
     Returns
     -------
@@ -98,9 +109,11 @@ def plan(
         raise InputError(f"--min-rungs is {min_rungs}; expected 1 or more")
     if max_decades is not None and not max_decades > 0:
         raise InputError(f"--max-decades is {max_decades}; expected a distance above 0")
+    if cut_by not in ("flops", "params"):
+        raise InputError(f"--cut-by is '{cut_by}'; expected 'flops' or 'params'")
     found: list[Fit] = []
     for family in dict.fromkeys(families) if families else sorted(ladder.families):
-        own = _plan_family(ladder, family, min_rungs, max_decades)
+        own = _plan_family(ladder, family, min_rungs, max_decades, cut_by)
         if not own and families:
             raise InputError(f"family '{family}' {_why_none(ladder, family, min_rungs, max_decades)}")
         found += own
@@ -113,24 +126,29 @@ def plan(
     return found
 
 
-def _plan_family(ladder: Ladder, family: str, min_rungs: int, max_decades: float | None) -> list[Fit]:
+def _plan_family(ladder: Ladder, family: str, min_rungs: int, max_decades: float | None, cut_by: CutBy) -> list[Fit]:
     rungs = ladder.rungs(family)
+    if cut_by == "params":
+        rungs = rungs[rungs["params"].notna()].sort_values(["params", "flops", "model"], ignore_index=True)
     answered = ladder.observed_scores
     own = answered[answered["model"].isin(set(rungs["model"]))]
     wide = own.pivot_table(index="model", columns="benchmark", values="score").reindex(rungs["model"])
     flops = rungs["flops"].to_numpy(dtype=float)
-    levels = _levels(flops)
+    levels = _levels(rungs[cut_by].to_numpy(dtype=float))
+    order = np.argsort(flops, kind="stable")
+    compute = np.empty_like(levels)
+    compute[order] = _levels(flops[order])
     fits = []
     for level in range(levels.max(initial=-1) + 1):
         at, below, above = levels == level, levels <= level, levels > level
-        cut_flops = float(flops[at].max())
+        cut_flops = float(flops[below].max())
         if max_decades is not None:
             above &= scores.decades(flops, cut_flops) <= max_decades
         eligible = [
             benchmark
             for benchmark in wide.columns
             if wide.loc[at, benchmark].notna().any()
-            and len(set(levels[below & wide[benchmark].notna().to_numpy()])) >= min_rungs
+            and len(set(compute[below & wide[benchmark].notna().to_numpy()])) >= min_rungs
         ]
         rows = [
             {
@@ -152,13 +170,16 @@ def _plan_family(ladder: Ladder, family: str, min_rungs: int, max_decades: float
         if rows:
             cells = pd.DataFrame(rows)
             targets = tuple(ladder.target(name) for name in cells["target"].unique())
-            fits.append(Fit(family, str(cells["cut"].iloc[0]), tuple(map(str, eligible)), targets, cells))
+            models = tuple(str(name) for name in rungs["model"][below])
+            fits.append(Fit(family, str(cells["cut"].iloc[0]), models, tuple(map(str, eligible)), targets, cells))
     return fits
 
 
-def _levels(flops: np.ndarray) -> np.ndarray:
-    """Number of the distinct compute, from 0; equal to the tolerance with which a ladder is cut."""
-    return np.cumsum(np.diff(flops, prepend=flops[:1]) > flops * 1e-9) if len(flops) else np.array([], dtype=int)
+def _levels(ordered: np.ndarray) -> np.ndarray:
+    """Number of the distinct compute or size, from 0; equal to the tolerance with which a ladder is cut."""
+    return (
+        np.cumsum(np.diff(ordered, prepend=ordered[:1]) > ordered * 1e-9) if len(ordered) else np.array([], dtype=int)
+    )
 
 
 def _why_none(ladder: Ladder, family: str, min_rungs: int, max_decades: float | None) -> str:

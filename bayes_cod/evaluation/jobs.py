@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,7 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
             fit.cut,
         ),
         *fit.benchmarks,
+        *fit.models,
         *(fit.cells["target"] + "\t" + fit.cells["benchmark"]),
     ]
     return Job(method, fit, own, hashlib.sha256(json.dumps(parts).encode()).hexdigest())
@@ -150,7 +151,7 @@ class View:
     def of(self, fit: Fit) -> tuple[Ladder, Ladder | None]:
         """Training set and pool of a cut; the last one asked for is kept, as jobs of one cut follow one another."""
         if self._last is None or self._last[:2] != (fit.cut, fit.benchmarks):
-            training = self.own.select(cut=fit.cut, benchmarks=fit.benchmarks)
+            training = _up_to_cut(self.own, fit)
             others = None if self.pool is None else _shared(self.pool, fit.benchmarks)
             self._last = (fit.cut, fit.benchmarks, training, others)
         return self._last[2:]
@@ -210,6 +211,13 @@ def run_job(job: Job, view: View) -> pd.DataFrame:
     if forecast is not None:
         table = _score(table, forecast, np.random.default_rng([job.seed, 1]))
     return table.reindex(columns=list(COLUMNS)).astype({"reason": "str", "n_draws": float})
+
+
+def _up_to_cut(own: Ladder, fit: Fit) -> Ladder:
+    """Results of the models up to the cut; larger models stay listed, as planned runs would be."""
+    listed = own.select(benchmarks=fit.benchmarks)
+    seen = own.select(models=fit.models, benchmarks=fit.benchmarks)
+    return replace(seen, models=listed.models, mixtures=listed.mixtures)
 
 
 def _check_gate(fitted: Forecaster) -> None:

@@ -16,7 +16,9 @@ EMERGENCE_MARGIN = 0.05
 
 
 def line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Intercept and slope of the least-squares line."""
+    """Intercept and slope of the least-squares line; slope 0 where all x are equal, as for repeats of one run."""
+    if np.ptp(x) == 0:
+        return float(y.mean()), 0.0
     slope, intercept = np.polyfit(x, y, 1)
     return float(intercept), float(slope)
 

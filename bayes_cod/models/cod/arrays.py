@@ -176,8 +176,8 @@ def _coordinates(evidence: Sequence[Evidence], data: dict[str, NDArray[Any]], sh
     """Where and in which coordinates the sampler moves the series' eta; the posterior does not depend on it.
 
     `eta_guess` ``(series, rung)`` comes from the rates. `eta_root` ``(series, rung, coordinate)`` is a root of the
-    covariance that eta would have given its rates if the link were linear and luck as large as the rates suggest; coordinates
-    in its unit are nearly independent, so the sampler needs few steps.
+    covariance that eta would have given its rates if the link were linear and luck as large as the rates suggest;
+    coordinates in its unit are nearly independent, so the sampler needs few steps.
     """
     rate, sd, seen = (data[f"total_{name}"] for name in ("rate", "sd", "seen"))
     chance = data["chance"][:, None]

@@ -1,0 +1,1 @@
+"""Bayesian FLP: compute to loss to score in one joint model."""

@@ -1,0 +1,313 @@
+"""Bayesian FLP: the forecaster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod import sampling
+from bayes_cod.errors import BayesCodError, InputError
+from bayes_cod.forecast import Forecast
+from bayes_cod.ladder import Ladder, Target
+from bayes_cod.models.flp import explain, graph
+from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
+from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
+from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.progress import Scale
+from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+
+LOSS_THIN = 8
+"""Draws of the loss stage, which is fast and correlated, for each that is kept."""
+SAMPLER = SamplerSettings(draws=500, tune=400, chains=2, target_accept=0.9, retry_accept=0.97)
+FAR_DECADES = 2.0
+NOT_EMERGED = 0.5
+PLOT_SAMPLES = 400
+MEAN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MEAN_COLUMNS = ("q05", "q25", "q50", "q75", "q95")
+
+FORMS = {"logistic": 1.0, "gompertz": 0.1}
+"""Forms of the map from progress to score, with the skew of each."""
+
+_models = CompiledModels()
+
+
+class BayesianFLP:
+    """Loss law and map from loss to score in one model, benchmarks pooled.
+
+    Satisfies `bayes_cod.forecaster.Forecaster` and `Staged`.
+
+    Parameters
+    ----------
+    seed
+        Seed of the sampler and of the luck and noise ahead.
+    priors
+        See `Priors`.
+    evidence
+        See `EvidenceSettings`.
+    sampler
+        See `SamplerSettings`.
+    forms
+        Forms of the map from progress to score by name, with the skew of each; their forecasts count alike.
+    name
+        How the method is called in tables.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        priors: Priors | None = None,
+        evidence: EvidenceSettings | None = None,
+        sampler: SamplerSettings | None = None,
+        forms: Mapping[str, float] | None = None,
+        name: str = "bayes-flp",
+    ) -> None:
+        self.seed = seed
+        self.priors = priors or Priors()
+        self.settings = evidence or EvidenceSettings()
+        self.sampler = sampler or SAMPLER
+        self.forms = dict(forms or FORMS)
+        self._name = name
+        self._evidence: Evidence | None = None
+        self._scale: Scale | None = None
+        self._draws: Draws | None = None
+        self._trees: dict[str, xr.DataTree] = {}
+        self._gate: Gate | None = None
+        self._targets: tuple[str, ...] = ()
+        self._ahead: Scores | None = None
+        self._points_ahead: Points | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in tables, reports and on the command line."""
+        return self._name
+
+    def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
+        """Sample the posterior given a ladder's losses and scores.
+
+        Parameters
+        ----------
+        ladder
+            One family's rungs with losses (of benchmarks or validation sets) and scores, checkpoints included.
+        pool
+            Not used by this model.
+
+        Raises
+        ------
+        InputError
+            Without losses, or with fewer than three rungs that have losses and scores.
+        """
+        evidence = gather(ladder, self.settings)
+        return self.fit_evidence(evidence, Scale.of(evidence))
+
+    def fit_evidence(self, evidence: Evidence, scale: Scale) -> Self:
+        """Sample the posterior given losses and scores that were gathered before."""
+        self._evidence, self._scale = evidence, scale
+        self._ahead = self._points_ahead = None
+        shape = graph.Shape.of(evidence)
+        loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
+        score = _models.get(("score", shape), lambda: graph.build_score(shape))
+        for retry in (False, True):
+            self._trees = self._sample(loss, score, shape, retry=retry)
+            self._draws = Draws.join([self._draws_of(form) for form in self.forms])
+            self._gate = self._judge(self._rungs_as_points(), ["last rung"])
+            if self._gate.passed:
+                break
+        return self
+
+    def _sample(self, loss: Any, score: Any, shape: graph.Shape, *, retry: bool) -> dict[str, xr.DataTree]:
+        """Both stages: the losses of the rungs are data of both, so their posteriors are independent."""
+        assert self._evidence is not None and self._scale is not None
+        data = graph.arrays(self._evidence, self._scale, shape, self.priors)
+        low_rank = replace(self.sampler, draws=self.sampler.draws * LOSS_THIN, adaptation="low_rank")
+        long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)
+        trees = {"loss": long.isel(draw=slice(None, None, LOSS_THIN))}
+        for name, skew in self.forms.items():
+            own = graph.of_stage(data, "score") | {"skew": np.array([skew])}
+            trees[name] = sampling.sample(score, own, self.sampler, self.seed, retry=retry)
+        return trees
+
+    def _draws_of(self, form: str) -> Draws:
+        assert self._evidence is not None
+        loss, score = (self._trees[name]["posterior"].to_dataset() for name in ("loss", form))
+        return Draws.of(loss, score, self._evidence, self.forms[form])
+
+    def _rungs_as_points(self) -> Points:
+        evidence, _, _ = self._fitted()
+        last = evidence.n_rungs - 1
+        return Points(evidence.flops[[last]], evidence.params[[last]], evidence.tokens[[last]])
+
+    def _judge(self, points: Points, labels: Sequence[str]) -> Gate:
+        """The gate of every form; chains of different forms are not one another's copies."""
+        tables: list[pd.DataFrame] = []
+        for form, tree in self._trees.items():
+            if form == "loss":
+                continue
+            evidence, scale, _ = self._fitted()
+            draws = self._draws_of(form)
+            scores = predict(evidence, draws, scale, self.priors, points, self.seed)
+            reported = _reported(f"latent score, {form}", evidence.benchmarks, labels, scores.latent, tree)
+            if not tables:
+                losses = _reported("log loss", evidence.series, labels, scores.latent_log_loss, tree)
+                tables.append(sampling.gate(losses, self._trees["loss"]).table)
+            tables.append(sampling.gate(reported, tree).table)
+        return Gate(pd.concat(tables, ignore_index=True))
+
+    def _fitted(self) -> tuple[Evidence, Scale, Draws]:
+        if self._evidence is None or self._scale is None or self._draws is None:
+            raise BayesCodError("this forecaster is not fitted yet; call fit(ladder) first")
+        return self._evidence, self._scale, self._draws
+
+    def forecast(self, targets: Sequence[Target]) -> Forecast:
+        """Posterior predictive scores of targets on every benchmark of the fitted ladder.
+
+        Raises
+        ------
+        InputError
+            Without a target, or without its size and tokens where the ladder has them.
+        """
+        evidence, scale, draws = self._fitted()
+        points = self._points(targets)
+        scores = predict(evidence, draws, scale, self.priors, points, self.seed)
+        self._gate = self._judge(points, [f"target {target.name}" for target in targets])
+        self._targets = tuple(target.name for target in targets)
+        self._ahead, self._points_ahead = scores, points
+        return Forecast.from_draws(
+            scores.observed, scores.latent, targets, evidence.benchmarks, self.name, self._facts(targets, scores)
+        )
+
+    def _points(self, targets: Sequence[Target]) -> Points:
+        if not targets:
+            raise InputError("no target was given; name one, or give its compute in FLOPs")
+        evidence, _, _ = self._fitted()
+        for target in targets:
+            if evidence.sized and (target.params is None or target.tokens is None):
+                raise InputError(
+                    f"the method '{self.name}' needs size and tokens of the target '{target.name}', as the ladder's "
+                    "models have them; give --target-params and --target-tokens"
+                )
+        return Points(
+            np.array([target.flops for target in targets], dtype=float),
+            np.array([np.nan if target.params is None else target.params for target in targets], dtype=float),
+            np.array([np.nan if target.tokens is None else target.tokens for target in targets], dtype=float),
+        )
+
+    def _facts(self, targets: Sequence[Target], scores: Scores) -> dict[str, Any]:
+        evidence, scale, draws = self._fitted()
+        decades = [(float(np.log(target.flops)) - scale.log_flops) / np.log(10) for target in targets]
+        mean = np.quantile(scores.observed.mean(axis=2), MEAN_QUANTILES, axis=0)
+        weight = dict(zip((*evidence.series, "compute"), draws.weight.mean(axis=0).tolist(), strict=True))
+        return {
+            "decades": dict(zip([target.name for target in targets], decades, strict=True)),
+            "mean_over_benchmarks": {
+                target.name: dict(zip(MEAN_COLUMNS, mean[:, t].tolist(), strict=True))
+                for t, target in enumerate(targets)
+            },
+            "weights": weight,
+            "warnings": self._warnings(targets, decades),
+            "settings": {
+                "priors": asdict(self.priors),
+                "evidence": asdict(self.settings),
+                "sampler": asdict(self.sampler),
+                "forms": self.forms,
+                "seed": self.seed,
+            },
+            "n_rungs": evidence.n_rungs,
+        }
+
+    def _warnings(self, targets: Sequence[Target], decades: Sequence[float]) -> list[str]:
+        evidence, scale, draws = self._fitted()
+        found = list(evidence.notes)
+        if not evidence.sized:
+            found.append("size or tokens of some rung are not known: the loss law is one in compute alone")
+        for target, distance in zip(targets, decades, strict=True):
+            if distance > FAR_DECADES:
+                found.append(
+                    f"{target.name} lies {distance:.1f} decades beyond the largest rung; no ladder tested here "
+                    "supports a forecast that far"
+                )
+        emerged = explain.emergence(evidence, draws, scale).set_index("benchmark")["p_emerged"]
+        silent = [str(name) for name in emerged.index[emerged < NOT_EMERGED]]
+        if silent:
+            shown = ", ".join(silent[:8]) + (f" and {len(silent) - 8} more" if len(silent) > 8 else "")
+            found.append(f"at their floor on every rung; when they emerge cannot be known from these: {shown}")
+        return found
+
+    # ---------------------------------------------------------------- what a report shows
+
+    def loss_table(self) -> pd.DataFrame:
+        """Losses of rungs and targets beside the law's; see `explain.loss_table`."""
+        evidence, scale, draws = self._fitted()
+        if self._ahead is None or self._points_ahead is None:
+            raise BayesCodError("nothing was forecast yet; call forecast(targets) first")
+        n = evidence.n_rungs
+        rungs = Points(evidence.flops[:n], evidence.params[:n], evidence.tokens[:n])
+        fitted = log_loss_law(draws, scale, self.priors, rungs)
+        return explain.loss_table(evidence, fitted, self._targets, self._ahead, self._points_ahead.flops)
+
+    def score_map(self) -> xr.Dataset:
+        """Latent score against loss: `score[sample, loss, benchmark]`."""
+        evidence, scale, draws = self._fitted()
+        furthest = float(draws.furthest.mean())
+        if self._ahead is not None and self._points_ahead is not None:
+            ahead = scale.progress(self._ahead.latent_log_loss, self._points_ahead.flops)
+            furthest = max(furthest, float((ahead * draws.weight[:, None, :]).sum(axis=-1).mean(axis=0).max()))
+        step = max(1, len(draws) // PLOT_SAMPLES)
+        return explain.score_map(evidence, draws, scale, furthest).isel(sample=slice(None, None, step))
+
+    def map_observations(self) -> pd.DataFrame:
+        """Losses and scores that the map was fitted to: benchmark, loss, score, is_final."""
+        return explain.observations(self._fitted()[0])
+
+    def emergence(self) -> pd.DataFrame:
+        """Loss at which each benchmark leaves its floor: benchmark, loss, low90, high90, p_emerged."""
+        evidence, scale, draws = self._fitted()
+        return explain.emergence(evidence, draws, scale)
+
+    @property
+    def draws(self) -> Draws:
+        """Posterior draws of all forms."""
+        return self._fitted()[2]
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """Posterior draws and sampler statistics; padded entries of the last axes carry the prior."""
+        self._fitted()
+        return xr.DataTree.from_dict(
+            {
+                f"{form}/{group}": node.to_dataset()
+                for form, tree in self._trees.items()
+                for group, node in tree.children.items()
+            }
+        )
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """One row a reported quantity: r_hat, ess_bulk, ess_tail, passed; then divergences and E-BFMI."""
+        self._fitted()
+        assert self._gate is not None
+        return self._gate.table
+
+    @property
+    def gate_passed(self) -> bool:
+        """Whether every diagnostic allows the result to be reported."""
+        self._fitted()
+        return self._gate is not None and self._gate.passed
+
+
+def _reported(
+    kind: str, names: Sequence[str], labels: Sequence[str], array: NDArray[np.float64], tree: xr.DataTree
+) -> dict[str, NDArray[np.float64]]:
+    """Draws ``(chain, draw)`` by name, from ``(sample, point, name)``."""
+    by_chain = array.reshape(tree["posterior"].sizes["chain"], -1, *array.shape[1:])
+    return {
+        f"{kind}, {name}, {label}": by_chain[:, :, p, b]
+        for p, label in enumerate(labels)
+        for b, name in enumerate(names)
+    }

@@ -1,0 +1,217 @@
+"""The PyMC graph of Bayesian FLP.
+
+Loss stage, for a row r (end of a run, or part of its training) and a loss series j, at size N and tokens D:
+
+    log L_rj = log(E_j + A_j n^-alpha_j + B_j d^-beta_j) + delta_j h_r + s_j luck_run(r) + noise,
+
+with n, d relative to the last rung and h the learning rate over its peak. Score stage, for benchmark b:
+
+    u_r   = sum_j w_j z_rj + tau v_run(r) + gamma h_r,   z: losses and log compute as progress from the mean rung
+    eta   = height_b + slope_b u
+    score = floor_b + (top_b - floor_b) F(eta; skew) + noise.
+
+The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Every array is
+`pm.Data`, so one compilation serves all ladders of a shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+
+from bayes_cod import laws
+from bayes_cod.models.flp.evidence import Evidence
+from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.progress import Scale
+
+TAIL_DEGREES = 5.0
+OPEN_FLOOR = 0.005
+SLOPE_DEGREES = 3.0
+
+_ROW_STEPS = (16, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)
+_RUN_STEPS = (4, 8, 16, 24, 36, 48, 64, 96)
+_BENCHMARK_STEPS = (4, 8, 16, 24, 48, 64, 96, 136)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes a graph is compiled for."""
+
+    rows: int
+    runs: int
+    benchmarks: int
+    series: int
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Shape:
+        """The smallest padded shape that holds the evidence."""
+        return cls(
+            rows=_padded(len(evidence.run), _ROW_STEPS),
+            runs=_padded(evidence.n_rungs, _RUN_STEPS),
+            benchmarks=_padded(len(evidence.benchmarks), _BENCHMARK_STEPS),
+            series=len(evidence.series),
+        )
+
+
+def _padded(size: int, steps: tuple[int, ...]) -> int:
+    return next((step for step in steps if step >= size), size)
+
+
+def arrays(
+    evidence: Evidence, scale: Scale, shape: Shape, priors: Priors, skew: float = 1.0
+) -> dict[str, NDArray[Any]]:
+    """The graph's data: evidence padded to a shape, and the priors.
+
+    Returns
+    -------
+    dict
+        By name of the `pm.Data` container.
+    """
+    size, tokens = scale.size_and_tokens(evidence.flops, evidence.params, evidence.tokens)
+    progress = scale.progress(evidence.log_loss, evidence.flops)
+    score = np.nan_to_num(evidence.score)
+    seen = np.isfinite(evidence.score) * evidence.weight[:, None]
+    n = evidence.n_questions
+    loss_seen = np.isfinite(evidence.log_loss) * evidence.weight[:, None]
+    rows, runs, wide = shape.rows, shape.runs, shape.benchmarks
+    return {
+        "priors": priors.vector(),
+        "skew": np.array([skew]),
+        "run": _fill(evidence.run.astype(np.int32), (rows,), runs - 1),
+        "last": np.minimum(np.arange(runs), evidence.n_rungs - 1).astype(np.int32),
+        "size": _fill(size, (rows,), 0.0),
+        "tokens": _fill(tokens, (rows,), 0.0),
+        "undecayed": _fill(evidence.undecayed, (rows,), 0.0),
+        "log_loss": _fill(np.nan_to_num(evidence.log_loss), (rows, shape.series), 0.0),
+        "log_loss_se": _fill(evidence.log_loss_se, (rows, shape.series), 0.0),
+        "loss_seen": _fill(loss_seen, (rows, shape.series), 0.0),
+        "loss_reference": scale.log_loss.copy(),
+        "progress": _fill(np.nan_to_num(progress), (rows, shape.series + 1), 0.0),
+        "score": _fill(score, (rows, wide), 0.5),
+        "binomial": _fill(np.sqrt(1 / n), (wide,), 1.0),
+        "least_variance": _fill(0.5 / n, (wide,), 0.25),
+        "seen": _fill(seen, (rows, wide), 0.0),
+        "floor_guess": _fill(np.maximum(evidence.chance, OPEN_FLOOR), (wide,), 0.25),
+        "open": _fill((evidence.chance < OPEN_FLOOR).astype(float), (wide,), 0.0),
+    }
+
+
+_SHARED = ("priors", "run", "undecayed")
+_OF_LOSS = ("size", "tokens", "log_loss", "log_loss_se", "loss_seen", "loss_reference")
+
+
+def of_stage(data: Mapping[str, NDArray[Any]], stage: Literal["loss", "score"]) -> dict[str, NDArray[Any]]:
+    """The arrays of one stage's graph."""
+    return {name: value for name, value in data.items() if name in _SHARED or (name in _OF_LOSS) == (stage == "loss")}
+
+
+def _fill(values: NDArray[Any], shape: tuple[int, ...], empty: float) -> NDArray[Any]:
+    full = np.full(shape, empty, dtype=values.dtype)
+    full[tuple(slice(size) for size in values.shape)] = values
+    return full
+
+
+def build_loss(shape: Shape) -> pm.Model:
+    """The loss stage for a shape, with placeholder data."""
+    with pm.Model() as model:
+        _loss_stage(_priors(), shape.rows, shape.runs, shape.series)
+    return model
+
+
+def build_score(shape: Shape) -> pm.Model:
+    """The score stage for a shape, with placeholder data."""
+    with pm.Model() as model:
+        _score_stage(_priors(), shape.rows, shape.runs, shape.benchmarks, shape.series)
+    return model
+
+
+def _priors() -> dict[str, Any]:
+    values = _data("priors", Priors().vector())
+    return {name: values[index] for index, name in enumerate(Priors.names())}
+
+
+def _data(name: str, value: NDArray[Any]) -> Any:
+    return pm.Data(name, value)
+
+
+def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
+    run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
+    size, tokens = _data("size", np.zeros(rows)), _data("tokens", np.zeros(rows))
+    log_loss = _data("log_loss", np.zeros((rows, n_series)))
+    se = _data("log_loss_se", np.zeros((rows, n_series)))
+    seen = _data("loss_seen", np.zeros((rows, n_series)))
+    reference = _data("loss_reference", np.zeros(n_series))
+    level = pm.Normal("loss_level", 0.0, 1.0, shape=n_series)
+    weights = pt.stack([p["share_irreducible"], p["share_size"], p["share_tokens"]])
+    share = pm.Dirichlet("loss_share", pt.tile(weights, (n_series, 1)), shape=(n_series, 3))
+    exponent = pm.Normal("log_exponent", p["exponent"], p["exponent_sd"], shape=(n_series, 2))
+    rise = pm.HalfNormal("undecayed_loss", p["undecayed_loss"], shape=n_series)
+    luck_scale = pm.LogNormal("loss_luck", p["loss_noise"], p["loss_noise_sd"], shape=n_series)
+    noise = pm.LogNormal("loss_noise", p["loss_noise"], p["loss_noise_sd"], shape=n_series)
+    luck = pm.Normal("run_loss_luck", 0.0, 1.0, shape=runs)
+    law = laws.params_tokens_loss(
+        pt.exp(size)[:, None],
+        pt.exp(tokens)[:, None],
+        share[:, 0],
+        share[:, 1],
+        pt.exp(exponent[:, 0]),
+        share[:, 2],
+        pt.exp(exponent[:, 1]),
+    )
+    mean = reference + p["level_sd"] * level + pt.log(law) + undecayed[:, None] * rise + luck_scale * luck[run][:, None]
+    scale = pt.sqrt(noise**2 + se**2)
+    pm.Potential("losses", (seen * _log_student_t(log_loss - mean, scale)).sum())
+
+
+def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: int) -> None:
+    run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
+    last = _data("last", np.zeros(runs, dtype=np.int32))
+    progress = _data("progress", np.zeros((rows, n_series + 1)))
+    score = _data("score", np.full((rows, wide), 0.5))
+    seen = _data("seen", np.zeros((rows, wide)))
+    binomial = _data("binomial", np.ones(wide))
+    least = _data("least_variance", np.full(wide, 0.25))
+    guess, is_open = _data("floor_guess", np.full(wide, 0.25)), _data("open", np.zeros(wide))
+
+    parts = pt.concatenate([pt.tile(p["weight_loss"][None], n_series), p["weight_compute"][None]])
+    weight = pm.Dirichlet("weight", parts, shape=n_series + 1)
+    slope_mean = pm.Normal("slope_mean", p["slope"], p["slope_sd"])
+    spread = pm.LogNormal("slope_spread", p["spread"], p["spread_sd"])
+    log_slope = pm.StudentT("log_slope", SLOPE_DEGREES, mu=slope_mean, sigma=spread, shape=wide)
+    height = pm.Normal("height", p["height_mean"], p["height_sd"], shape=wide)
+    skew = _data("skew", np.ones(1))[0]
+    floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
+    luck_scale = pm.LogNormal("score_luck", p["luck"], p["luck_sd"])
+    expected = (progress * weight).sum(axis=1)
+    reached = pm.Normal(
+        "run_progress", expected[last], luck_scale, shape=runs
+    )  # centred: scores say where a run stands
+    late = pm.Normal("undecayed_score", 0.0, p["undecayed_score"])
+    dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
+    dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
+
+    floor_sd = is_open * p["open_floor_sd"] + (1 - is_open) * p["floor_sd"]
+    floor = pm.Deterministic("floor", guess * pt.exp(floor_sd * floor_z))
+    top = pm.Deterministic("top", floor + (1 - floor) * (1 - p["ceiling"]))
+    position = expected + (reached - expected[last])[run] + late * undecayed
+    eta = height + pt.exp(log_slope) * position[:, None]
+    moving = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)
+    scatter = binomial * pt.exp(dispersion)
+    pm.Potential("scores", (seen * _log_density(score, moving, scatter, least)).sum())
+
+
+def _log_density(score: Any, mean: Any, scatter: Any, least: Any) -> Any:
+    """Student-t with the variance of a binomial at the mean, at least that of half a question, times the dispersion."""
+    variance = pt.maximum(mean * (1 - mean), least)
+    return _log_student_t(score - mean, scatter * pt.sqrt(variance))
+
+
+def _log_student_t(deviation: Any, scale: Any) -> Any:
+    """Log density without its constant."""
+    return -pt.log(scale) - 0.5 * (TAIL_DEGREES + 1) * pt.log1p((deviation / scale) ** 2 / TAIL_DEGREES)

@@ -1,0 +1,180 @@
+"""Forecasts of Bayesian FLP from posterior draws, in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod import laws
+from bayes_cod.models.flp.evidence import Evidence
+from bayes_cod.models.flp.graph import TAIL_DEGREES
+from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.progress import Scale
+
+type FloatArray = NDArray[np.float64]
+
+
+LOSS_NAMES = ("loss_level", "undecayed_loss", "loss_luck", "loss_noise", "loss_share", "log_exponent")
+SCORE_NAMES = ("weight", "height", "log_slope", "floor", "top", "dispersion", "score_luck")
+PER_BENCHMARK = ("height", "log_slope", "floor", "top", "dispersion")
+
+
+def _flat(posterior: xr.Dataset, name: str) -> FloatArray:
+    array = np.asarray(posterior[name].values, dtype=float)
+    return array.reshape(-1, *array.shape[2:])
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Posterior draws with the padding cut off; ``sample`` runs over chains, then draws.
+
+    Attributes
+    ----------
+    loss_level, undecayed_loss, loss_luck, loss_noise
+        ``(sample, series)``.
+    loss_share
+        ``(sample, series, term)``: irreducible, size, tokens.
+    log_exponent
+        ``(sample, series, 2)``: size, tokens.
+    weight
+        ``(sample, series + 1)``: loss series, then log compute.
+    height, log_slope, floor, top, dispersion
+        ``(sample, benchmark)``.
+    skew, score_luck, furthest
+        ``(sample,)``; the last is the furthest progress of a final rung.
+    """
+
+    loss_level: FloatArray
+    undecayed_loss: FloatArray
+    loss_luck: FloatArray
+    loss_noise: FloatArray
+    loss_share: FloatArray
+    log_exponent: FloatArray
+    weight: FloatArray
+    height: FloatArray
+    log_slope: FloatArray
+    floor: FloatArray
+    top: FloatArray
+    dispersion: FloatArray
+    skew: FloatArray
+    score_luck: FloatArray
+    furthest: FloatArray
+
+    @classmethod
+    def of(cls, loss: xr.Dataset, score: xr.Dataset, evidence: Evidence, skew: float) -> Draws:
+        """From the posterior groups of both stages, with dimensions (chain, draw, ...), as many draws in each."""
+        n_benchmark = len(evidence.benchmarks)
+        found = {}
+        for name in LOSS_NAMES:
+            found[name] = _flat(loss, name)
+        for name in SCORE_NAMES:
+            array = _flat(score, name)
+            found[name] = array[:, :n_benchmark] if name in PER_BENCHMARK else array
+        reached = _flat(score, "run_progress")[:, : evidence.n_rungs]
+        return cls(**found, skew=np.full(len(reached), skew), furthest=reached.max(axis=1))
+
+    @classmethod
+    def join(cls, parts: Sequence[Draws]) -> Draws:
+        """Draws of several forms, one after the other."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+    def __len__(self) -> int:
+        return len(self.skew)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Models to forecast: compute, size and tokens ``(point,)``; the last two NaN where not known."""
+
+    flops: FloatArray
+    params: FloatArray
+    tokens: FloatArray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Draws of what is forecast.
+
+    Attributes
+    ----------
+    observed, latent
+        Scores ``(sample, point, benchmark)`` with and without the point's own luck and the noise of its evaluation.
+    log_loss, latent_log_loss
+        ``(sample, point, series)``, likewise.
+    """
+
+    observed: FloatArray
+    latent: FloatArray
+    log_loss: FloatArray
+    latent_log_loss: FloatArray
+
+
+def log_loss_law(draws: Draws, scale: Scale, priors: Priors, points: Points) -> FloatArray:
+    """Log loss of the law ``(sample, point, series)``, at decayed learning rate."""
+    size, tokens = scale.size_and_tokens(points.flops, points.params, points.tokens)
+    law = laws.params_tokens_loss(
+        np.exp(size)[None, :, None],
+        np.exp(tokens)[None, :, None],
+        draws.loss_share[:, None, :, 0],
+        draws.loss_share[:, None, :, 1],
+        np.exp(draws.log_exponent[:, None, :, 0]),
+        draws.loss_share[:, None, :, 2],
+        np.exp(draws.log_exponent[:, None, :, 1]),
+    )
+    return np.asarray(scale.log_loss + priors.level_sd * draws.loss_level[:, None, :] + np.log(law))
+
+
+def score_curve(draws: Draws, position: FloatArray, own: FloatArray | float = 0.0) -> FloatArray:
+    """Score at a progress ``(sample, ...)``, `own` added to eta; result ``(sample, ..., benchmark)``."""
+    extra = (slice(None), *[None] * (position.ndim - 1))
+    eta = (
+        draws.height[(*extra, slice(None))] + np.exp(draws.log_slope)[(*extra, slice(None))] * position[..., None] + own
+    )
+    share = laws.skewed_sigmoid(eta, draws.skew[extra][..., None])
+    floor, top = draws.floor[(*extra, slice(None))], draws.top[(*extra, slice(None))]
+    return np.asarray(floor + (top - floor) * share)
+
+
+def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, points: Points, seed: int) -> Scores:
+    """Scores and losses of models that were not trained, their luck and noise drawn.
+
+    Parameters
+    ----------
+    evidence, draws, scale, priors
+        A fit.
+    points
+        Models to forecast.
+    seed
+        Seed of luck, classes and noise.
+
+    Returns
+    -------
+    Scores
+    """
+    rng = np.random.default_rng(seed)
+    n_sample, n_point = len(draws), len(points.flops)
+    latent_loss = log_loss_law(draws, scale, priors, points)
+    luck = rng.standard_normal((n_sample, n_point, 1)) * draws.loss_luck[:, None, :]
+    noise = rng.standard_t(TAIL_DEGREES, latent_loss.shape) * draws.loss_noise[:, None, :]
+    log_loss = latent_loss + luck + noise
+
+    def position(losses: FloatArray) -> FloatArray:
+        return np.asarray((scale.progress(losses, points.flops) * draws.weight[:, None, :]).sum(axis=-1))
+
+    expected = position(latent_loss)
+    ahead = np.sqrt(np.maximum(expected - draws.furthest[:, None], 0.0))
+    own = rng.standard_normal((n_sample, 1, len(evidence.benchmarks))) * priors.own_walk * ahead[..., None]
+    shared = rng.standard_normal((n_sample, 1)) * priors.shared_walk * ahead
+    latent = score_curve(draws, expected + shared, own)
+    lucky = rng.standard_normal((n_sample, n_point)) * draws.score_luck[:, None]
+    mean = score_curve(draws, position(log_loss) + shared + lucky, own)
+    questions = evidence.n_questions
+    variance = np.maximum(mean * (1 - mean), 0.5 / questions) / questions
+    scatter = np.exp(draws.dispersion)[:, None, :] * np.sqrt(variance)
+    observed = mean + rng.standard_t(TAIL_DEGREES, mean.shape) * scatter
+    return Scores(np.clip(observed, 0.0, 1.0), np.clip(latent, 0.0, 1.0), log_loss, latent_loss)

@@ -1,0 +1,99 @@
+"""Every prior of Bayesian FLP in one place, each with its reason.
+
+Progress is measured in standard deviations of the final rungs, with 0 at their mean, so slopes and scales mean the
+same on every ladder. All values are data of the compiled model, so changing one needs no new compilation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Priors of Bayesian FLP (hyperparameters of the named distributions).
+
+    Attributes
+    ----------
+    level_sd
+        Log loss of the largest rung around what was observed there, Normal.
+    exponent, exponent_sd
+        Exponents of size and of tokens, LogNormal (log mean, log sd). Published laws have 0.2 to 0.6.
+    share_irreducible, share_size, share_tokens
+        Dirichlet weights of the three terms' shares of the largest rung's loss: about two fifths irreducible, with
+        room for a law without that term.
+    undecayed_loss
+        Rise of log loss at full learning rate over the decayed law, HalfNormal: a few per cent.
+    loss_noise, loss_noise_sd
+        Scale of both the luck of a run and the noise of one evaluation on log loss, LogNormal: seeds move a loss by
+        some tenths of a per cent, misfit of the law by a per cent or two.
+    weight_loss, weight_compute
+        Dirichlet weights of the losses and of plain log compute in progress: the losses are believed, yet one
+        equal loss of a larger model need not be one equal score.
+    slope, slope_sd
+        Log of the mean slope of the benchmarks on eta per unit of progress, Normal. The last third of a ladder takes
+        a mid-range benchmark up by some ten points.
+    spread, spread_sd
+        Spread of the benchmarks' log slopes around the ladder's, LogNormal (log mean, log sd). Slopes in units of
+        common progress are much alike; away from zero, so that the sampler meets no funnel.
+    height_mean, height_sd
+        eta at the mean rung, Normal: from almost nothing to almost everything above chance.
+    floor_sd
+        Log of the floor over its guess (chance; half a point for open questions), Normal: format failures lie below
+        chance, lucky guesses above. `open_floor_sd` for open questions.
+    ceiling
+        Share of questions that stay unanswered (label noise), fixed.
+    luck, luck_sd
+        Luck of a run in progress that all its benchmarks share, beyond its loss, LogNormal.
+    undecayed_score
+        Progress at full learning rate that the loss does not show, Normal around 0.
+    shared_walk, own_walk
+        What neither law nor map foresees beyond the last rung, fixed: a random walk in progress that all benchmarks
+        share, and one of each benchmark on eta, both per root unit of progress. No ladder shows its own surprises
+        ahead; the sizes were set after looking at the OLMo ladder's coverage without them (docs/flp.md).
+    dispersion, dispersion_sd, dispersion_spread
+        Log of the scatter of a benchmark's scores around its curve over one binomial standard error, Normal around a
+        ladder's mean, which is Normal (dispersion, dispersion_sd). Runs answer the same questions, so below 1 is
+        possible; format lotteries reach 5.
+    """
+
+    level_sd: float = 0.1
+    exponent: float = float(np.log(0.35))
+    exponent_sd: float = 0.35
+    share_irreducible: float = 3.0
+    share_size: float = 2.0
+    share_tokens: float = 2.0
+    undecayed_loss: float = 0.05
+    loss_noise: float = float(np.log(0.008))
+    loss_noise_sd: float = 0.7
+    weight_loss: float = 3.0
+    weight_compute: float = 1.5
+    slope: float = float(np.log(0.5))
+    slope_sd: float = 1.0
+    spread: float = float(np.log(0.3))
+    spread_sd: float = 0.5
+    height_mean: float = -1.0
+    height_sd: float = 1.5
+    floor_sd: float = 0.08
+    open_floor_sd: float = 1.0
+    ceiling: float = 0.01
+    luck: float = float(np.log(0.06))
+    luck_sd: float = 0.6
+    undecayed_score: float = 0.2
+    shared_walk: float = 0.12
+    own_walk: float = 0.08
+    dispersion: float = 0.0
+    dispersion_sd: float = 0.7
+    dispersion_spread: float = 0.6
+
+    @staticmethod
+    def names() -> list[str]:
+        """Names in the order of `vector`."""
+        return [field.name for field in fields(Priors)]
+
+    def vector(self) -> NDArray[np.float64]:
+        """Values as one array, the form in which the compiled model takes them."""
+        return np.array([getattr(self, name) for name in self.names()], dtype=float)

@@ -1,0 +1,91 @@
+"""Progress: losses and compute in standard deviations of the final rungs, 0 at their mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_cod.models.flp.evidence import Evidence
+
+type FloatArray = NDArray[np.float64]
+
+LEAST_SPREAD = 1e-3
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Origin and unit of a ladder's losses, compute, size and tokens.
+
+    Attributes
+    ----------
+    log_loss
+        Log loss of the last rung ``(series,)``.
+    mean_log_loss, loss_unit
+        Mean and standard deviation of log loss over the final rungs ``(series,)``.
+    mean_log_flops, compute_unit
+        The same of log compute.
+    log_flops
+        Log compute of the last rung.
+    log_size, log_tokens
+        Log size and tokens of the last rung; where these are not known, log compute and 0.
+    sized
+        Whether size and tokens are known.
+    """
+
+    log_loss: FloatArray
+    mean_log_loss: FloatArray
+    loss_unit: FloatArray
+    log_flops: float
+    mean_log_flops: float
+    compute_unit: float
+    log_size: float
+    log_tokens: float
+    sized: bool
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Scale:
+        """From a ladder's final rungs."""
+        n = evidence.n_rungs
+        final, log_flops = evidence.log_loss[:n], np.log(evidence.flops[:n])
+        sized = evidence.sized
+        return cls(
+            log_loss=final[-1],
+            mean_log_loss=final.mean(axis=0),
+            loss_unit=np.maximum(final.std(axis=0), LEAST_SPREAD),
+            log_flops=float(log_flops[-1]),
+            mean_log_flops=float(log_flops.mean()),
+            compute_unit=max(float(log_flops.std()), LEAST_SPREAD),
+            log_size=float(np.log(evidence.params[n - 1])) if sized else float(log_flops[-1]),
+            log_tokens=float(np.log(evidence.tokens[n - 1])) if sized else 0.0,
+            sized=sized,
+        )
+
+    def progress(self, log_loss: FloatArray, flops: FloatArray) -> FloatArray:
+        """Progress in every loss series, then in log compute.
+
+        Parameters
+        ----------
+        log_loss
+            ``(..., row, series)``.
+        flops
+            ``(row,)``.
+
+        Returns
+        -------
+        array
+            ``(..., row, series + 1)``.
+        """
+        of_loss = (self.mean_log_loss - log_loss) / self.loss_unit
+        of_compute = (np.log(flops) - self.mean_log_flops) / self.compute_unit
+        of_compute = np.broadcast_to(of_compute[:, None], (*of_loss.shape[:-1], 1))
+        return np.concatenate([of_loss, of_compute], axis=-1)
+
+    def size_and_tokens(
+        self, flops: FloatArray, params: FloatArray, tokens: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Log size and log tokens relative to the last rung; log compute and 0 where they are not known."""
+        if not self.sized:
+            return np.log(flops) - self.log_size, np.zeros(len(flops))
+        return np.log(params) - self.log_size, np.log(tokens) - self.log_tokens

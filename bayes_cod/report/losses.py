@@ -1,0 +1,66 @@
+"""The section of a report on a forecast by way of the loss."""
+
+from __future__ import annotations
+
+from itertools import batched
+
+from bayes_cod.forecaster import Staged
+from bayes_cod.plots.losses import plot_losses, plot_score_map
+from bayes_cod.report.numbers import interval, number, percent, points
+from bayes_cod.report.section import Column, Figure, Section, Table
+from bayes_cod.report.svg import inline_svg
+from bayes_cod.run import Run
+
+PANELS_A_FIGURE = 12
+
+
+def losses_section(run: Run) -> Section | None:
+    """Losses along compute, scores along loss, and where benchmarks emerge; None for methods without losses."""
+    staged = run.forecaster
+    if not isinstance(staged, Staged):
+        return None
+    curves, seen, emergence = staged.score_map(), staged.map_observations(), staged.emergence()
+    figures = [Figure(inline_svg(plot_losses(staged.loss_table()), "losses", "Loss against training compute"), "")]
+    figures += [
+        Figure(
+            inline_svg(plot_score_map(curves, seen, emergence, names), f"map{index}", "Score against loss"),
+            "",
+        )
+        for index, names in enumerate(batched(run.forecast.benchmarks, PANELS_A_FIGURE))
+    ]
+    rows = [
+        [str(row["benchmark"]), number(row["loss"], 3), _losses(row["low90"], row["high90"]), percent(row["p_emerged"])]
+        for row in emergence.to_dict("records")
+    ]
+    columns = [Column("Benchmark"), Column("Loss at emergence", True), Column("90 % interval", True)]
+    columns += [Column("Emerged at the last rung", True)]
+    return Section(
+        "From compute to loss to score",
+        text=[*_weights(run), *_means(run), _READING],
+        figures=figures,
+        table=Table(columns, rows, caption="Where each benchmark is five points above its floor."),
+    )
+
+
+_READING = (
+    "Above: losses of the rungs beside the law in size and tokens, and the targets' losses. Below: score against loss, "
+    "checkpoints along training as small dots. The curve is drawn with all parts of progress moving together."
+)
+
+
+def _weights(run: Run) -> list[str]:
+    weights = run.forecast.facts.get("weights") or {}
+    shown = ", ".join(f"{name} {percent(value)}" for name, value in weights.items())
+    return [f"Progress, on which scores depend, is made of: {shown} (posterior means)."] if shown else []
+
+
+def _means(run: Run) -> list[str]:
+    means = run.forecast.facts.get("mean_over_benchmarks") or {}
+    return [
+        f"Mean over all benchmarks, {name}: {points(mean['q50'])} points (90 %: {interval(mean['q05'], mean['q95'])})."
+        for name, mean in means.items()
+    ]
+
+
+def _losses(low: float, high: float) -> str:
+    return f"{number(low, 3)} to {number(high, 3)}"

@@ -1,0 +1,167 @@
+"""Coverage of Bayesian FLP and the published form on made ladders: ``python docs/make_flp_study.py 30 DIR``.
+
+Four worlds, each one complaint about two-stage methods: checkpoints whose learning rate has not decayed, equal compute
+at other sizes and tokens, a kink where benchmarks emerge, and saturation. None of them is drawn from the model's own
+priors: the kink is a hinge, which no sigmoid is. Writes ``cells.csv`` and ``coverage.csv`` and prints the latter.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bayes_cod import laws
+from bayes_cod.ladder import Ladder, Target
+from bayes_cod.methods import make
+
+METHODS = ("bayes-flp", "flp+bootstrap", "flp+conformal")
+QUESTIONS = 1000
+SIZES = np.array([5e7, 1e8, 2e8, 4e8, 8e8])
+SHARES = np.array([0.1, 0.2, 0.35, 0.5, 0.7, 0.85])
+CHANCE = {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.5, "e": 0.25, "f": 0.0}
+
+type Map = Callable[[np.ndarray, float, float, float], np.ndarray]
+
+
+@dataclass(frozen=True)
+class World:
+    """One way in which ladders come about.
+
+    Attributes
+    ----------
+    ratios
+        Tokens per parameter of the runs.
+    target
+        Size and tokens per parameter of the target.
+    late
+        Rise of the log loss at full learning rate, along training.
+    late_score
+        Part of that rise that scores do not see.
+    score
+        Share of the way from chance to the top, from log loss, the benchmark's middle and slope, and noise-free.
+    middle
+        Log loss at which benchmarks are half way, relative to the largest rung's: least and most.
+    """
+
+    ratios: tuple[float, ...]
+    target: tuple[float, float]
+    late: float
+    late_score: float
+    score: Map
+    middle: tuple[float, float]
+
+
+def _sigmoid(log_loss: np.ndarray, middle: float, slope: float, top: float) -> np.ndarray:
+    return np.asarray(top * laws.sigmoid(slope * (middle - log_loss)))
+
+
+def _hinge(log_loss: np.ndarray, middle: float, slope: float, top: float) -> np.ndarray:
+    return np.asarray(np.clip(0.25 * slope * (middle - log_loss), 0.0, top))
+
+
+WORLDS = {
+    "undecayed checkpoints": World((20.0,), (4e9, 20.0), 0.06, 0.06, _sigmoid, (-0.15, 0.1)),
+    "equal compute, other (N, D)": World((5.0, 80.0), (4e9, 20.0), 0.02, 0.0, _sigmoid, (-0.15, 0.1)),
+    "kink at emergence": World((20.0,), (4e9, 20.0), 0.02, 0.0, _hinge, (-0.05, 0.15)),
+    "saturation": World((20.0,), (4e9, 20.0), 0.02, 0.0, _sigmoid, (0.0, 0.25)),
+}
+
+
+def log_loss_law(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """True loss: unequal exponents, so that compute alone does not tell it."""
+    return np.asarray(np.log(laws.params_tokens_loss(params / 8e8, tokens / 1.6e10, 1.6, 0.45, 0.42, 0.55, 0.26)))
+
+
+def draw(world: World, seed: int) -> tuple[Ladder, Target, dict[str, float]]:
+    """A ladder, a target and its true observed scores."""
+    rng = np.random.default_rng(seed)
+    last = float(log_loss_law(np.array([8e8]), np.array([1.6e10]))[0])
+    middle = {name: last + rng.uniform(*world.middle) for name in CHANCE}
+    slope = {name: float(np.exp(rng.normal(np.log(12.0), 0.25))) for name in CHANCE}
+    top = {name: float(rng.uniform(0.85, 0.98)) for name in CHANCE}
+
+    def score(log_loss: float, name: str, luck: float) -> float:
+        share = float(world.score(np.array([log_loss + luck]), middle[name], slope[name], top[name])[0])
+        rate = CHANCE[name] + (1 - CHANCE[name]) * share + 0.01 * rng.standard_normal()
+        return float(rng.binomial(QUESTIONS, np.clip(rate, 0, 1)) / QUESTIONS)
+
+    models, losses, scores = [], [], []
+    for size in SIZES:
+        for ratio in world.ratios:
+            name, tokens = f"{size:.0e}-{ratio:g}", ratio * size
+            run_luck, score_luck = 0.006 * rng.standard_normal(), 0.004 * rng.standard_normal()
+            models.append((name, "made", size, tokens, 6 * size * tokens, True))
+            for share in (*SHARES, 1.0):
+                rise = world.late * (1 - share)
+                log_loss = float(log_loss_law(np.array([size]), np.array([share * tokens]))[0]) + rise + run_luck
+                row = (name, share * tokens, 6 * size * share * tokens, share == 1.0)
+                losses.append((*row, "web", np.exp(log_loss + 0.002 * rng.standard_normal())))
+                unseen = -world.late_score * (1 - share) * 0.5
+                scores += [
+                    (*row, benchmark, score(log_loss + unseen, benchmark, score_luck), QUESTIONS, chance)
+                    for benchmark, chance in CHANCE.items()
+                ]
+    columns = ["model", "tokens", "flops", "is_final"]
+    ladder = Ladder(
+        "made",
+        pd.DataFrame(models, columns=["model", "family", "params", "tokens", "flops", "is_final"]).sort_values(
+            ["flops", "model"], ignore_index=True
+        ),
+        pd.DataFrame({"benchmark": list(CHANCE), "chance": list(CHANCE.values())}),
+        scores=pd.DataFrame(scores, columns=[*columns, "benchmark", "score", "n_questions", "chance"]),
+        losses=pd.DataFrame(losses, columns=[*columns, "domain", "loss"]),
+    )
+    size, tokens = world.target[0], world.target[0] * world.target[1]
+    true_loss = float(log_loss_law(np.array([size]), np.array([tokens]))[0]) + 0.006 * rng.standard_normal()
+    luck = 0.004 * rng.standard_normal()
+    truth = {name: score(true_loss, name, luck) for name in CHANCE}
+    return ladder, Target("target", 6 * size * tokens, "made", size, tokens), truth
+
+
+def run(repeats: int) -> pd.DataFrame:
+    """Every method on every drawn ladder."""
+    rows = []
+    for world_number, (name, world) in enumerate(WORLDS.items()):
+        for repeat in range(repeats):
+            ladder, target, truth = draw(world, 1000 * world_number + repeat)
+            for method in METHODS:
+                forecast = make(method, repeat).fit(ladder).forecast([target])
+                for benchmark, value in truth.items():
+                    low, high = forecast.interval("target", benchmark)
+                    median = float(np.median(forecast.samples("target", benchmark)))
+                    rows.append((name, repeat, method, benchmark, value, median, low, high))
+            print(f"\r{name}: {repeat + 1} of {repeats}", end="", file=sys.stderr, flush=True)
+    columns = ["world", "repeat", "method", "benchmark", "truth", "median", "low90", "high90"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def coverage(cells: pd.DataFrame) -> pd.DataFrame:
+    """Coverage of 90 % intervals, their width and the error, in points, with the standard error over ladders."""
+    marked = cells.assign(
+        covered=cells["truth"].between(cells["low90"], cells["high90"]),
+        width=100 * (cells["high90"] - cells["low90"]),
+        error=100 * (cells["median"] - cells["truth"]).abs(),
+    )
+    by_ladder = marked.groupby(["world", "method", "repeat"], sort=False)[["covered", "width", "error"]].mean()
+    grouped = by_ladder.groupby(["world", "method"], sort=False)
+    table = grouped.mean()
+    table["covered_se"] = grouped["covered"].std() / np.sqrt(grouped.size())
+    return table.reset_index()
+
+
+def main() -> None:
+    """Draw, fit, score and write."""
+    repeats, out = int(sys.argv[1]), Path(sys.argv[2])
+    out.mkdir(parents=True, exist_ok=True)
+    cells = run(repeats)
+    table = coverage(cells)
+    cells.to_csv(out / "cells.csv", index=False)
+    table.to_csv(out / "coverage.csv", index=False)
+    print(table.round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

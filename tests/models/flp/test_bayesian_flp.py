@@ -1,0 +1,119 @@
+"""Bayesian FLP on a ladder that obeys its laws: the numbers, and what stands beside them."""
+
+import json
+
+import numpy as np
+import pytest
+from flp_ladders import BENCHMARKS, loss_ladder, target, truth
+
+from bayes_cod.errors import BayesCodError, InputError
+from bayes_cod.forecast import Forecast
+from bayes_cod.forecaster import Forecaster, Staged
+from bayes_cod.ladder import Target
+from bayes_cod.models.flp import explain
+from bayes_cod.models.flp.forecaster import BayesianFLP
+from bayes_cod.models.flp.predict import score_curve
+from bayes_cod.plots.losses import plot_losses, plot_score_map
+from bayes_cod.sampling import SamplerSettings
+
+NEAR, FAR = target(1.2e9, 2.4e10), target(6e9, 1.2e11)
+
+
+def model(seed: int = 0, **changes: object) -> BayesianFLP:
+    sampler = SamplerSettings(draws=300, tune=300, chains=2, cores=2, target_accept=0.9)
+    return BayesianFLP(seed, sampler=sampler, forms={"logistic": 1.0}, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> BayesianFLP:
+    return model().fit(loss_ladder())
+
+
+@pytest.fixture(scope="module")
+def forecast(fitted: BayesianFLP) -> Forecast:
+    return fitted.forecast([NEAR, Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
+
+
+def test_what_needs_a_fit_says_so() -> None:
+    fresh = model()
+    assert isinstance(fresh, Forecaster) and isinstance(fresh, Staged) and fresh.name == "bayes-flp"
+    with pytest.raises(BayesCodError, match="not fitted"):
+        fresh.forecast([NEAR])
+
+
+def test_the_truth_lies_in_the_intervals(forecast: Forecast) -> None:
+    inside = 0
+    for name, of in (("target", NEAR), ("far", FAR)):
+        for benchmark in BENCHMARKS:
+            low, high = forecast.interval(name, benchmark, 0.98)
+            inside += low <= truth(of, benchmark) <= high
+    assert inside == 2 * len(BENCHMARKS)
+
+
+def test_the_nearer_forecast_is_sharp_and_near(forecast: Forecast) -> None:
+    for benchmark in BENCHMARKS:
+        low, high = forecast.interval("target", benchmark)
+        assert high - low < 0.2
+        assert abs(np.median(forecast.samples("target", benchmark)) - truth(NEAR, benchmark)) < 0.06
+
+
+def test_what_is_farther_is_less_sure(forecast: Forecast) -> None:
+    width = [np.ptp(forecast.interval(name, "slow", kind="latent")) for name in ("target", "far")]
+    assert width[1] > width[0]
+
+
+def test_losses_are_forecast(fitted: BayesianFLP, forecast: Forecast) -> None:
+    table = fitted.loss_table()
+    rungs, ahead = table[~table["is_target"]], table[table["is_target"]]
+    assert (np.abs(np.log(rungs["loss"] / rungs["median"])) < 0.02).all()
+    assert ahead["loss"].isna().all() and (ahead["median"] < rungs["median"].min()).all()
+
+
+def test_emergence_is_where_the_curve_leaves_its_floor(fitted: BayesianFLP) -> None:
+    evidence, scale, draws = fitted._fitted()
+    table = explain.emergence(evidence, draws, scale).set_index("benchmark")
+    share = explain.EMERGED / (draws.top - draws.floor)
+    position = (-np.log(1 / share - 1) - draws.height) / np.exp(draws.log_slope)
+    for index, name in enumerate(evidence.benchmarks):
+        reached = score_curve(draws, position[:, index])[:, index] - draws.floor[:, index]
+        assert np.allclose(reached, explain.EMERGED)
+        assert table.loc[name, "loss"] == pytest.approx(
+            float(np.median(explain.loss_of_progress(scale, position[:, index])))
+        )
+    assert table.loc["late", "loss"] < table.loc["steep", "loss"]
+    assert table["p_emerged"].between(0, 1).all()
+
+
+def test_facts_are_json_and_hold_the_mean_over_benchmarks(forecast: Forecast) -> None:
+    facts = json.loads(json.dumps(forecast.facts))
+    mean = facts["mean_over_benchmarks"]["target"]
+    draws = np.mean([forecast.samples("target", name) for name in BENCHMARKS], axis=0)
+    assert mean["q50"] == pytest.approx(float(np.median(draws)))
+    assert sum(facts["weights"].values()) == pytest.approx(1.0)
+
+
+def test_diagnostics_cover_what_is_reported(fitted: BayesianFLP, forecast: Forecast) -> None:
+    quantities = " ".join(fitted.diagnostics["quantity"])
+    for name in (*BENCHMARKS, "log loss, validation", "target far"):
+        assert name in quantities
+    assert {"loss", "logistic"} <= set(fitted.posterior.children)
+
+
+def test_the_gate_fails_on_few_draws() -> None:
+    short = BayesianFLP(0, sampler=SamplerSettings(draws=20, tune=60, chains=2, cores=2), forms={"logistic": 1.0}).fit(
+        loss_ladder()
+    )
+    assert not short.gate_passed
+
+
+def test_size_and_tokens_are_asked_for(fitted: BayesianFLP) -> None:
+    with pytest.raises(InputError, match="--target-params and --target-tokens"):
+        fitted.forecast([Target("bare", 1e22, "fam")])
+    with pytest.raises(InputError, match="no target"):
+        fitted.forecast([])
+
+
+def test_figures_show_every_benchmark(fitted: BayesianFLP, forecast: Forecast) -> None:
+    figure = plot_score_map(fitted.score_map(), fitted.map_observations(), fitted.emergence())
+    assert [axes.get_title(loc="left") for axes in figure.axes] == sorted(BENCHMARKS)
+    assert plot_losses(fitted.loss_table()).axes[0].get_title(loc="left") == "validation loss"

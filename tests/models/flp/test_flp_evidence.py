@@ -1,0 +1,104 @@
+"""What Bayesian FLP is fitted on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flp_ladders import BENCHMARKS, RATIOS, SIZES, loss_ladder
+
+from bayes_cod.errors import InputError
+from bayes_cod.models.flp.evidence import EvidenceSettings, gather
+from bayes_cod.models.flp.losses import loss_series
+from bayes_cod.models.flp.progress import Scale
+
+N_RUNGS = len(SIZES) * len(RATIOS)
+
+
+def test_final_models_come_first_and_weigh_one() -> None:
+    evidence = gather(loss_ladder(), EvidenceSettings())
+    assert evidence.n_rungs == N_RUNGS == len(evidence.run)
+    assert (evidence.weight == 1).all() and (evidence.undecayed == 0).all()
+    assert evidence.benchmarks == tuple(sorted(BENCHMARKS))
+    assert np.all(np.diff(evidence.rungs["flops"]) >= 0)
+    assert evidence.sized
+
+
+def test_checkpoints_are_averaged_to_parts_that_weigh_one_run() -> None:
+    evidence = gather(loss_ladder(checkpoints=9), EvidenceSettings(parts=3, weight=0.5))
+    along = slice(N_RUNGS, None)
+    assert len(evidence.run) == N_RUNGS * 4
+    assert np.allclose(np.bincount(evidence.run[along], evidence.weight[along]), 0.5)
+    assert (evidence.tokens[along] < evidence.tokens[evidence.run[along]]).all()
+    assert (evidence.tokens[along] >= 0.2 * evidence.tokens[evidence.run[along]]).all()
+    assert ((evidence.undecayed[along] > 0) & (evidence.undecayed[along] <= 1)).all()
+    assert "checkpoints were averaged" in evidence.notes[0]
+
+
+def test_the_learning_rate_is_used_where_it_is_recorded() -> None:
+    ladder = loss_ladder(checkpoints=5)
+    assert ladder.losses is not None
+    constant = replace(ladder, losses=ladder.losses.assign(lr=1e-3))
+    evidence = gather(constant, EvidenceSettings())
+    assert (evidence.undecayed[N_RUNGS:] == 1).all()
+    unknown = gather(replace(ladder, losses=ladder.losses.drop(columns="lr")), EvidenceSettings())
+    assert (
+        np.corrcoef(unknown.undecayed[N_RUNGS:], unknown.tokens[N_RUNGS:] / unknown.tokens[unknown.run[N_RUNGS:]])[0, 1]
+        < -0.9
+    )
+
+
+def test_rows_are_bounded() -> None:
+    assert len(gather(loss_ladder(checkpoints=9), EvidenceSettings(parts=6, max_rows=24)).run) == 24
+    assert len(gather(loss_ladder(checkpoints=9), EvidenceSettings(parts=0)).run) == N_RUNGS
+
+
+def test_domains_are_reduced_to_the_geometric_mean() -> None:
+    ladder = loss_ladder()
+    assert ladder.losses is not None
+    second = ladder.losses.assign(domain="code", loss=ladder.losses["loss"] * 2, se=0.1)
+    import pandas as pd
+
+    both = replace(ladder, losses=pd.concat([ladder.losses.assign(se=0.1), second], ignore_index=True))
+    (series,) = loss_series(both)
+    (plain,) = loss_series(ladder)
+    assert np.allclose(series.final["log_loss"], plain.final["log_loss"] + np.log(2) / 2)
+    one, two = 0.1 / ladder.losses["loss"], 0.05 / ladder.losses["loss"]
+    expected = np.sqrt(one**2 + two**2).to_numpy() / 2
+    assert np.allclose(np.sort(series.final["se"]), np.sort(expected))
+
+
+def test_task_loss_and_validation_loss_are_both_used() -> None:
+    ladder = loss_ladder()
+    assert ladder.scores is not None
+    both = replace(ladder, scores=ladder.scores.assign(bpb=0.8))
+    assert [series.name for series in loss_series(both)] == ["task", "validation"]
+    alone = replace(ladder, losses=None, scores=ladder.scores.assign(ppl=12.0))
+    (series,) = loss_series(alone)
+    assert series.name == "perplexity" and np.allclose(series.final["log_loss"], np.log(np.log(12.0)))
+
+
+def test_without_losses_the_error_says_what_to_add() -> None:
+    with pytest.raises(InputError, match=r"needs a losses table .* or one of the columns bpb"):
+        gather(replace(loss_ladder(), losses=None), EvidenceSettings())
+
+
+def test_two_rungs_are_too_few() -> None:
+    ladder = loss_ladder()
+    few = ladder.select(models=list(ladder.models["model"][:2]))
+    with pytest.raises(InputError, match="needs 3 rungs of different compute with losses and scores"):
+        gather(few, EvidenceSettings())
+
+
+def test_progress_is_standardised_over_the_final_rungs() -> None:
+    evidence = gather(loss_ladder(checkpoints=5), EvidenceSettings())
+    scale = Scale.of(evidence)
+    final = scale.progress(evidence.log_loss, evidence.flops)[:N_RUNGS]
+    assert np.allclose(final.mean(axis=0), 0) and np.allclose(final.std(axis=0), 1)
+    assert final[-1, 1] == final[:, 1].max()
+
+
+def test_without_sizes_the_law_is_one_in_compute() -> None:
+    evidence = gather(loss_ladder(sized=False), EvidenceSettings())
+    size, tokens = Scale.of(evidence).size_and_tokens(evidence.flops, evidence.params, evidence.tokens)
+    assert not evidence.sized and (tokens == 0).all()
+    assert np.allclose(size, np.log(evidence.flops / evidence.flops[-1]))
