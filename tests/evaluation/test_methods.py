@@ -35,7 +35,7 @@ def test_lists_are_resolved_in_order_and_once() -> None:
 
 @pytest.mark.parametrize("words", [["nonsense"], ["cod,nonsense"], ["cod+magic"]])
 def test_unknown_methods_are_named(words: list[str]) -> None:
-    with pytest.raises(InputError, match=r"unknown method '.*'; the methods are: bayes-cod, bayes-flp, .*cod"):
+    with pytest.raises(InputError, match=r"unknown method '.*'; the methods are: bayes-cod, bayes-cod-clusters, .*cod"):
         methods.resolve(words)
 
 
