@@ -86,7 +86,7 @@ class Priors:
     curvature_sd: float = 0.15
     curvature_spread: float = 0.05
     shared_walk: float = float(np.log(0.07))
-    shared_walk_sd: float = 0.5
+    shared_walk_sd: float = 0.3
     own_walk: float = float(np.log(0.12))
     own_walk_sd: float = 0.7
     shared_luck: float = float(np.log(0.03))
