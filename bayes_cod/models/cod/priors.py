@@ -7,14 +7,15 @@ changing one needs no new compilation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bayes_cod.models.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)
-class Priors:
+class Priors(Hyperparameters):
     """Priors of Bayesian COD (hyperparameters of the named distributions).
 
     Attributes
@@ -108,12 +109,3 @@ class Priors:
     class_irregular: float = 0.1
     map_strength: float = 2.0
     map_concentration: float = 60.0
-
-    @staticmethod
-    def names() -> list[str]:
-        """Names in the order of `vector`."""
-        return [field.name for field in fields(Priors)]
-
-    def vector(self) -> NDArray[np.float64]:
-        """Values as one array, the form in which the compiled model takes them."""
-        return np.array([getattr(self, name) for name in self.names()], dtype=float)

@@ -6,14 +6,15 @@ same on every ladder. All values are data of the compiled model, so changing one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from bayes_cod.models.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)
-class Priors:
+class Priors(Hyperparameters):
     """Priors of Bayesian FLP (hyperparameters of the named distributions).
 
     Attributes
@@ -88,12 +89,3 @@ class Priors:
     dispersion: float = 0.0
     dispersion_sd: float = 0.7
     dispersion_spread: float = 0.6
-
-    @staticmethod
-    def names() -> list[str]:
-        """Names in the order of `vector`."""
-        return [field.name for field in fields(Priors)]
-
-    def vector(self) -> NDArray[np.float64]:
-        """Values as one array, the form in which the compiled model takes them."""
-        return np.array([getattr(self, name) for name in self.names()], dtype=float)

@@ -6,7 +6,7 @@ the law's parameters, a scale of noise and one ratio of variances are sampled; `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,7 @@ def build(shape: LossShape) -> pm.Model:
     n, n_source, n_domain, n_feature = shape.points, shape.sources, shape.domains, shape.features
     with pm.Model() as model:
         values = pm.Data("priors", LossPriors().vector())
-        h = {field.name: values[index] for index, field in enumerate(fields(LossPriors))}
+        h = {name: values[index] for index, name in enumerate(LossPriors.names())}
         log_shares = pm.Data("log_shares", np.zeros((n, n_source)))
         reference = pm.Data("reference_log_shares", np.zeros(n_source))
         log_params, log_tokens = (pm.Data(name, np.zeros(n)) for name in ("log_params", "log_tokens"))

@@ -5,20 +5,15 @@ All values are data of the compiled model, so changing one needs no new compilat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-
-class _Vector:
-    def vector(self) -> NDArray[np.float64]:
-        """Values in the order of the fields, as the compiled model takes them."""
-        return np.array([getattr(self, field.name) for field in fields(self)], dtype=float)  # type: ignore[arg-type]
+from bayes_cod.models.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)
-class LossPriors(_Vector):
+class LossPriors(Hyperparameters):
     """Priors of the domain-loss stage (hyperparameters of the named distributions).
 
     Attributes
@@ -82,7 +77,7 @@ class LossPriors(_Vector):
 
 
 @dataclass(frozen=True)
-class ScorePriors(_Vector):
+class ScorePriors(Hyperparameters):
     """Priors of the score stage. Losses enter as standardised falls of log loss, scores as logits from floor to top.
 
     Attributes

@@ -5,7 +5,7 @@ A map gives each task a logit; floor (chance), top and the luck of a run are the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -62,7 +62,7 @@ def build(shape: ScoreShape) -> pm.Model:
     n_bench = shape.benchmarks
     with pm.Model() as model:
         values = pm.Data("priors", ScorePriors().vector())
-        h = {field.name: values[index] for index, field in enumerate(fields(ScorePriors))}
+        h = {name: values[index] for index, name in enumerate(ScorePriors.names())}
         falls = pm.Data("falls", np.zeros((shape.runs, shape.domains)))
         score, seen = (pm.Data(name, np.zeros((shape.runs, n_bench))) for name in ("score", "seen"))
         n_trials, chance = (pm.Data(name, np.ones(n_bench)) for name in ("n_trials", "chance"))
