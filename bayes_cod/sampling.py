@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -123,6 +123,30 @@ def sample(
             progress_bar=False,
         )
     return tree
+
+
+def by_label(
+    kind: str, names: Sequence[str], labels: Sequence[str], array: NDArray[np.float64], tree: xr.DataTree
+) -> dict[str, NDArray[np.float64]]:
+    """Quantities for `gate`: draws ``(chain, draw)`` by "kind, name, label".
+
+    Parameters
+    ----------
+    kind
+        What the quantities are.
+    names, labels
+        Of the array's last and middle axis.
+    array
+        ``(sample, label, name)``, samples chain by chain as in `tree`.
+    tree
+        The fit that the draws come from.
+    """
+    by_chain = array.reshape(tree["posterior"].sizes["chain"], -1, *array.shape[1:])
+    return {
+        f"{kind}, {name}, {label}": by_chain[:, :, place, position]
+        for place, label in enumerate(labels)
+        for position, name in enumerate(names)
+    }
 
 
 def gate(reported: Mapping[str, NDArray[np.float64]], tree: xr.DataTree) -> Gate:

@@ -94,7 +94,7 @@ class BayesianCOD:
             With fewer than two rungs, or without an items table.
         """
         evidence = gather(ladder, self.grouping, self.seed)
-        together = (evidence, *(self._pooled(pool, evidence) if pool is not None else ()))
+        together = (evidence, *(self._pooled(pool) if pool is not None else ()))
         shape = Shape.of(together)
         compiled = _models.get(shape, lambda: graph.build(shape))
         data = arrays(together, shape, self.priors)
@@ -107,7 +107,7 @@ class BayesianCOD:
                 break
         return self
 
-    def _pooled(self, pool: Ladder, own: Evidence) -> tuple[Evidence, ...]:
+    def _pooled(self, pool: Ladder) -> tuple[Evidence, ...]:
         """Evidence of the pool's families, one group a benchmark; families that can teach nothing are left out."""
         whole = replace(self.grouping, clusters="none")
         found = []
@@ -119,15 +119,8 @@ class BayesianCOD:
 
     def _judge(self, decades: NDArray[np.float64], labels: Sequence[str]) -> Gate:
         evidence, draws, tree = self._fitted()
-        chains = tree["posterior"].sizes["chain"]
         latent = predict(evidence, draws, decades, self.priors, self.seed).latent
-        by_chain = latent.reshape(chains, -1, *latent.shape[1:])
-        reported: dict[str, NDArray[np.float64]] = {
-            f"latent score, {benchmark}, {label}": by_chain[:, :, p, b]
-            for p, label in enumerate(labels)
-            for b, benchmark in enumerate(evidence.benchmarks)
-        }
-        return sampling.gate(reported, tree)
+        return sampling.gate(sampling.by_label("latent score", evidence.benchmarks, labels, latent, tree), tree)
 
     def _fitted(self) -> tuple[Evidence, Draws, xr.DataTree]:
         if self._evidence is None or self._draws is None or self._tree is None:

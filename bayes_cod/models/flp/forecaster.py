@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
@@ -152,9 +151,9 @@ class BayesianFLP:
             evidence, scale, _ = self._fitted()
             draws = self._draws_of(form)
             scores = predict(evidence, draws, scale, self.priors, points, self.seed)
-            reported = _reported(f"latent score, {form}", evidence.benchmarks, labels, scores.latent, tree)
+            reported = sampling.by_label(f"latent score, {form}", evidence.benchmarks, labels, scores.latent, tree)
             if not tables:
-                losses = _reported("log loss", evidence.series, labels, scores.latent_log_loss, tree)
+                losses = sampling.by_label("log loss", evidence.series, labels, scores.latent_log_loss, tree)
                 tables.append(sampling.gate(losses, self._trees["loss"]).table)
             tables.append(sampling.gate(reported, tree).table)
         return Gate(pd.concat(tables, ignore_index=True))
@@ -299,15 +298,3 @@ class BayesianFLP:
         """Whether every diagnostic allows the result to be reported."""
         self._fitted()
         return self._gate is not None and self._gate.passed
-
-
-def _reported(
-    kind: str, names: Sequence[str], labels: Sequence[str], array: NDArray[np.float64], tree: xr.DataTree
-) -> dict[str, NDArray[np.float64]]:
-    """Draws ``(chain, draw)`` by name, from ``(sample, point, name)``."""
-    by_chain = array.reshape(tree["posterior"].sizes["chain"], -1, *array.shape[1:])
-    return {
-        f"{kind}, {name}, {label}": by_chain[:, :, p, b]
-        for p, label in enumerate(labels)
-        for b, name in enumerate(names)
-    }

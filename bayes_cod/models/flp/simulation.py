@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod import laws
+from bayes_cod.evaluation.calibration import rank
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
 from bayes_cod.models.flp.graph import OPEN_FLOOR, SLOPE_DEGREES, TAIL_DEGREES
@@ -199,9 +200,7 @@ def calibrate(
             "exponent of size": (draws.log_exponent[:, 0, 0], true.draws.log_exponent[0, 0, 0]),
         }
         for quantity, (sample, truth) in found.items():
-            ties = np.sum(sample == truth)
-            below = np.sum(sample < truth) + rng.random() * (ties + 1)
-            rows.append((index, quantity, float(below / (len(sample) + 1)), model.gate_passed))
+            rows.append((index, quantity, rank(float(truth), sample, rng), model.gate_passed))
         if progress is not None:
             progress(index + 1)
     return pd.DataFrame(rows, columns=["ladder", "quantity", "rank", "passed"])
@@ -218,8 +217,8 @@ def summarise_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
     from scipy.stats import kstest
 
     rows = []
-    for quantity, rank in ranks.groupby("quantity", sort=False)["rank"]:
-        inside = (rank - 0.5).abs()
-        p = float(kstest(rank, "uniform").pvalue)
-        rows.append((quantity, len(rank), float((inside <= 0.25).mean()), float((inside <= 0.45).mean()), p))
+    for quantity, own in ranks.groupby("quantity", sort=False)["rank"]:
+        inside = (own - 0.5).abs()
+        p = float(kstest(own, "uniform").pvalue)
+        rows.append((quantity, len(own), float((inside <= 0.25).mean()), float((inside <= 0.45).mean()), p))
     return pd.DataFrame(rows, columns=["quantity", "n", "covered_50", "covered_90", "p_uniform"])

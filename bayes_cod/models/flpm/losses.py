@@ -99,15 +99,8 @@ class MixtureLosses:
         points: Points,
         labels: Sequence[str],
     ) -> Gate:
-        chains = tree["posterior"].sizes["chain"]
         latent = predict(draws, evidence, features, points, self.seed).latent
-        by_chain = latent.reshape(chains, -1, *latent.shape[1:])
-        reported = {
-            f"log loss, {domain}, {label}": by_chain[:, :, p, d]
-            for p, label in enumerate(labels)
-            for d, domain in enumerate(evidence.domains)
-        }
-        return sampling.gate(reported, tree)
+        return sampling.gate(sampling.by_label("log loss", evidence.domains, labels, latent, tree), tree)
 
     def _fitted(self) -> _Fit:
         if self._fit is None:
