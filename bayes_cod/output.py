@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bayes_cod.errors import InputError
 from bayes_cod.run import Run
 
@@ -91,12 +93,13 @@ def write_run(run: Run, out: Path, report: str) -> None:
         writers["posterior.nc"] = lambda file: posterior.to_netcdf(file, engine="h5netcdf")
     if diagnostics is not None:
         writers["diagnostics.csv"] = lambda file: diagnostics.to_csv(file, index=False)
-    writers["run.json"] = lambda file: _write_json(run.record(), file)
+    writers["run.json"] = lambda file: write_json(run.record(), file)
     writers["report.html"] = lambda file: _write_text(report, file)
     write_together(out, writers, known=FORECAST_FILES)
 
 
-def _write_json(record: Mapping[str, Any], file: Path) -> None:
+def write_json(record: Mapping[str, Any], file: Path) -> None:
+    """Write a record as JSON; NaN and infinity, which JSON has not, become null."""
     _write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n", file)
 
 
@@ -110,6 +113,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value

@@ -21,6 +21,19 @@ from bayes_cod.planning import Plan
 PACKAGES = ("numpy", "pandas", "xarray", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "arviz")
 
 
+def failed_diagnostics(diagnostics: pd.DataFrame) -> int:
+    """How many rows of a table of diagnostics did not pass."""
+    return int((~diagnostics["passed"].astype(bool)).sum())
+
+
+def not_converged(failed: int) -> GateError:
+    """The refusal of a result of which so many diagnostics failed, and what a user can do."""
+    return GateError(
+        f"the sampler did not converge: {failed} diagnostics failed, so the result is not reported; sample longer "
+        "(--draws, --chains), or look at it all the same with --allow-failed-gate"
+    )
+
+
 @dataclass(frozen=True)
 class Run:
     """A fitted forecaster, its forecast and how it was made.
@@ -81,14 +94,9 @@ class Run:
         GateError
             With the number of quantities that failed.
         """
-        if self.gate_passed:
-            return
         diagnostics = self.diagnostics
-        failed = 0 if diagnostics is None else int((~diagnostics["passed"].astype(bool)).sum())
-        raise GateError(
-            f"the sampler did not converge: {failed} diagnostics failed, so the result is not reported; sample longer "
-            "(--draws, --chains), or look at it all the same with --allow-failed-gate"
-        )
+        if not self.gate_passed:
+            raise not_converged(0 if diagnostics is None else failed_diagnostics(diagnostics))
 
     def record(self) -> dict[str, Any]:
         """How the result was made: seed, versions, data hash, settings, wall time and facts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,10 +11,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import screen, stage
-from bayes_cod.commands.losses import check_gate, fit_losses, settings_of, visible_runs
-from bayes_cod.commands.options import check_seed, open_ladder
+from bayes_cod.commands.losses import check_gate, fit_losses, visible_runs
+from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.output import Writer, check_folder, write_together
+from bayes_cod.output import Writer, check_folder, write_json, write_together
 
 if TYPE_CHECKING:
     from bayes_cod.decisions.mixture import Decision
@@ -146,7 +146,7 @@ def mixture(
         "mixtures.csv": lambda file: made.table.to_csv(file, index=False),
         "mixtures.png": lambda file: _picture(made, model).savefig(file, dpi=150, facecolor="white"),
         "diagnostics.csv": lambda file: table.to_csv(file, index=False),
-        "decision.json": lambda file: _write(file, _record(made, used, params, tokens, seed)),
+        "decision.json": lambda file: write_json(_record(made, used, params, tokens, seed), file),
     }
     with stage(f"writing {out}"):
         write_together(out, writers, known=FILES)
@@ -160,8 +160,9 @@ def _fit_scores(
     from bayes_cod.models.flpm.forecaster import BayesianFLPM
 
     model = BayesianFLPM(seed, settings=LossSettings(checkpoints))
-    model.losses.sampler = settings_of(model.losses.sampler, draws, chains)
-    model.scores.sampler = settings_of(model.scores.sampler, draws, chains)
+    given = given_settings(draws, chains)
+    model.losses.sampler = replace(model.losses.sampler, **given)
+    model.scores.sampler = replace(model.scores.sampler, **given)
     with stage("fitting losses and scores"):
         return model.fit(ladder)
 
@@ -269,8 +270,3 @@ def _record(made: Decision, ladder: Ladder, params: float, tokens: float, seed: 
         "seed": seed,
         "data": ladder.data_hash(),
     }
-
-
-def _write(file: Path, record: dict[str, Any]) -> None:
-    text = json.dumps(record, indent=2, default=lambda value: getattr(value, "item", lambda: str(value))())
-    file.write_text(text.replace("NaN", "null") + "\n", encoding="utf-8")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from bayes_cod.commands.console import errors, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder
+from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.commands.tables import diagnostics_table
-from bayes_cod.errors import GateError, InputError
-from bayes_cod.output import check_folder, write_together
+from bayes_cod.errors import InputError
+from bayes_cod.output import check_folder, write_json, write_together
+from bayes_cod.run import failed_diagnostics, not_converged
 
 if TYPE_CHECKING:
     from bayes_cod.ladder import Ladder
@@ -94,7 +95,7 @@ def losses(
         {
             "losses.csv": lambda file: table.to_csv(file, index=False),
             "diagnostics.csv": lambda file: model.gate.table.to_csv(file, index=False),
-            "run.json": lambda file: _write(record, file),
+            "run.json": lambda file: write_json(record, file),
         },
         known=FILES,
     )
@@ -102,10 +103,6 @@ def losses(
     for note in (*model.evidence.notes, *notes):
         console.print(f"• {note}", style="dim", markup=False)
     console.print(f"losses of {len(asked)} targets: {out / 'losses.csv'}", markup=False, soft_wrap=True)
-
-
-def _write(record: dict[str, Any], file: Path) -> None:
-    file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def visible_runs(ladder: Ladder, family: str | None, cut: str | None, hidden: frozenset[str] = frozenset()) -> Ladder:
@@ -122,17 +119,11 @@ def fit_losses(
     from bayes_cod.models.flpm.evidence import LossSettings
     from bayes_cod.models.flpm.losses import LOSS_SAMPLER, MixtureLosses
 
-    model = MixtureLosses(seed, settings=LossSettings(checkpoints), sampler=settings_of(LOSS_SAMPLER, draws, chains))
+    model = MixtureLosses(
+        seed, settings=LossSettings(checkpoints), sampler=replace(LOSS_SAMPLER, **given_settings(draws, chains))
+    )
     with stage("fitting the losses of the domains"):
         return model.fit(ladder)
-
-
-def settings_of(default: Any, draws: int | None, chains: int | None) -> Any:
-    """Sampler settings with what the user gave."""
-    from dataclasses import replace
-
-    given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
-    return replace(default, **given)
 
 
 def check_gate(table: Any, allowed: bool) -> None:
@@ -143,12 +134,9 @@ def check_gate(table: Any, allowed: bool) -> None:
     GateError
         With the number of quantities that failed.
     """
-    failed = int((~table["passed"].astype(bool)).sum())
+    failed = failed_diagnostics(table)
     if not failed:
         return
     errors().print(diagnostics_table(table))
     if not allowed:
-        raise GateError(
-            f"the sampler did not converge: {failed} diagnostics failed, so the result is not reported; sample longer "
-            "(--draws, --chains), or look at it all the same with --allow-failed-gate"
-        )
+        raise not_converged(failed)

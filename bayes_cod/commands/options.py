@@ -41,11 +41,16 @@ def check_seed(seed: int) -> None:
         raise InputError(f"--seed is {seed}; give a whole number of at least 0")
 
 
+def given_settings(draws: int | None, chains: int | None) -> dict[str, Any]:
+    """What of `--draws` and `--chains` was given, by the name of the sampler's setting."""
+    return {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+
+
 def sampling_settings(method: str, draws: int | None, chains: int | None) -> dict[str, Any]:
     """Settings of a method from `--draws` and `--chains`; none where neither was given."""
-    given: dict[str, Any] = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    given = given_settings(draws, chains)
     if not given or method not in BAYESIAN:
-        return dict(given)  # a point method refuses them by name
+        return given  # a point method refuses them by name
     from bayes_cod.methods import default_sampler  # loads PyMC
 
     return {"sampler": replace(default_sampler(method), **given)}
