@@ -32,7 +32,10 @@ _USUAL = (2.0, 0.5, 0.1)  # sd of level, slope and passing luck on eta for the s
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes a graph is compiled for; `rest` counts the series that may have a map, 0 where none has."""
+    """Sizes a graph is compiled for.
+
+    `groups` is 0 where each benchmark is one group; `rest` counts the series that may have a map, 0 where none has.
+    """
 
     groups: int
     series: int
@@ -45,8 +48,10 @@ class Shape:
     def of(cls, evidence: Sequence[Evidence]) -> Shape:
         """The smallest padded shape that holds the evidence, that of the ladder to forecast first."""
         own = evidence[0]
+        n_group = sum(len(e.groups) for e in evidence)
+        split = n_group > sum(len(e.benchmarks) for e in evidence)
         return cls(
-            groups=_padded(sum(len(e.groups) for e in evidence), _GROUP_STEPS),
+            groups=_padded(n_group, _GROUP_STEPS) if split else 0,
             series=_padded(sum(len(e.benchmarks) for e in evidence), _SERIES_STEPS),
             benchmarks=_padded(len(_benchmarks(evidence)), _SERIES_STEPS),
             families=_padded(len(evidence), _FAMILY_STEPS),
@@ -83,8 +88,9 @@ def arrays(evidence: Sequence[Evidence], shape: Shape, priors: Priors) -> dict[s
     names = _benchmarks(evidence)
     chance = np.zeros(shape.series)
     family, benchmark = np.zeros((2, shape.series), dtype=np.int32)
-    n_trials, n_correct = np.zeros((2, shape.groups, shape.rungs))
-    owner = np.full(shape.groups, shape.series - 1, dtype=np.int32)
+    n_group = shape.groups or shape.series
+    n_trials, n_correct = np.zeros((2, n_group, shape.rungs))
+    owner = np.full(n_group, shape.series - 1, dtype=np.int32)
     first, row = 0, 0
     for f, one in enumerate(evidence):
         here = slice(first, first + len(one.benchmarks))
@@ -97,9 +103,7 @@ def arrays(evidence: Sequence[Evidence], shape: Shape, priors: Priors) -> dict[s
             owner[row] = first + one.benchmarks.index(group.benchmark)
             row += 1
         first = here.stop
-    several = np.bincount(owner[:row], minlength=shape.series)[owner] > 1
-    several[row:] = False
-    mix = np.zeros((shape.series, shape.groups))
+    mix = np.zeros((shape.series, n_group))
     mix[owner[:row], np.arange(row)] = [group.weight for e in evidence for group in e.groups]
     mix /= np.maximum(mix.sum(axis=1, keepdims=True), 1e-12)
     rate, sd = observed_rates(n_trials, n_correct, priors.cluster_concentration)
@@ -111,20 +115,25 @@ def arrays(evidence: Sequence[Evidence], shape: Shape, priors: Priors) -> dict[s
         "family": family,
         "benchmark": benchmark,
         "present": (np.arange(shape.series) < first).astype(float),
-        "owner": owner,
-        "several": several.astype(float),
-        "mix": mix,
-        "rate": rate,
-        "sd": sd,
-        "seen": ((n_trials > 0) & several[:, None]).astype(float),
         "total_rate": total,
         "total_sd": total_sd,
         "total_seen": (total_trials > 0).astype(float),
         **_compute(evidence, shape),
     }
-    last_rate = np.array([_last(rate[k], n_trials[k]) for k in range(shape.groups)])
-    data["level_guess"] = _eta(last_rate, chance[owner])
     data |= _coordinates(evidence, data, shape)
+    if shape.groups:
+        several = np.bincount(owner[:row], minlength=shape.series)[owner] > 1
+        several[row:] = False
+        last_rate = np.array([_last(rate[k], n_trials[k]) for k in range(n_group)])
+        data |= {
+            "owner": owner,
+            "several": several.astype(float),
+            "mix": mix,
+            "rate": rate,
+            "sd": sd,
+            "seen": ((n_trials > 0) & several[:, None]).astype(float),
+            "level_guess": _eta(last_rate, chance[owner]),
+        }
     return data | (_rest(evidence[0], shape, priors, total) if shape.rest else {})
 
 

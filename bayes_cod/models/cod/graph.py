@@ -34,38 +34,47 @@ def build(shape: Shape) -> pm.Model:
     weighted sum, the score of the questions in clusters, is held closely to what was seen; each cluster's own rates
     scatter around y as a Student-t, so that what clusters gain and lose against each other does not move the path.
     Whether a cluster follows the law, is flat or irregular is judged given every draw of these, and carried into the
-    forecast.
+    forecast. Where each benchmark is one group, level and ratio of that group are the benchmark's own.
     """
     names = Priors.names()
     with pm.Model(check_bounds=False) as model:
         values = pm.Data("priors", Priors().vector())
         h = {name: values[i] for i, name in enumerate(names)}
         chance = pm.Data("chance", np.zeros(shape.series))
-        owner = pm.Data("owner", np.zeros(shape.groups, dtype=np.int32))
-        several = pm.Data("several", np.zeros(shape.groups))
-        mix = pm.Data("mix", np.zeros((shape.series, shape.groups)))
-
         last, path = _path(h, shape)
-        relative = pm.Normal("group_z", 0, 1, shape=shape.groups)
-        ratio = pm.Deterministic("ratio", pt.exp(several * h["group_spread"] * relative))
-        away = _levels(h, shape, several)  # from the benchmark's level, which is the clusters' weighted mean
-        level = pm.Deterministic("level", last[owner] + several * (away - pt.dot(mix, away)[owner]))
         floor, top = _limits(h, shape, chance)
-
-        below, above = floor[owner][:, None], top[owner][:, None]
-        law = _pass_rate(level[:, None] + ratio[:, None] * path[owner], below, above)
-        flat = _pass_rate(level[:, None] + pt.zeros_like(law), below, above)
-        rate, sd, seen = _seen("", (shape.groups, shape.rungs))
-        follows = _scattered(law, sd, rate, seen)
-        pm.Potential("groups", follows.sum())
-        total_rate, total_sd, total_seen = _seen("total_", (shape.series, shape.rungs))
-        pm.Potential("totals", _close(pt.dot(mix, law), total_sd, total_rate, total_seen).sum())
-        wide = pt.sqrt(sd**2 + flat * (1 - flat) / (1 + h["irregular_concentration"]))
-        logs = [follows, *(_scattered(flat, width, rate, seen) for width in (sd, wide))]
-        _judge_classes(h, pt.stack(logs), several)
+        if shape.groups:
+            score = _clusters(h, shape, last, path, floor, top)
+        else:
+            pm.Deterministic("level", last)
+            score = _pass_rate(last[:, None] + path, floor[:, None], top[:, None])
+        rate, sd, seen = _seen("total_", (shape.series, shape.rungs))
+        pm.Potential("totals", _close(score, sd, rate, seen).sum())
         if shape.rest:
             _rest(h, shape)
     return model
+
+
+def _clusters(h: dict[str, Any], shape: Shape, last: Any, path: Any, floor: Any, top: Any) -> Any:
+    """Groups that share benchmarks, and the benchmarks' scores as their weighted sums ``(series, rung)``."""
+    owner = pm.Data("owner", np.zeros(shape.groups, dtype=np.int32))
+    several = pm.Data("several", np.zeros(shape.groups))
+    mix = pm.Data("mix", np.zeros((shape.series, shape.groups)))
+    relative = pm.Normal("group_z", 0, 1, shape=shape.groups)
+    ratio = pm.Deterministic("ratio", pt.exp(several * h["group_spread"] * relative))
+    away = _levels(h, shape, several)  # from the benchmark's level, which is the clusters' weighted mean
+    level = pm.Deterministic("level", last[owner] + several * (away - pt.dot(mix, away)[owner]))
+
+    below, above = floor[owner][:, None], top[owner][:, None]
+    law = _pass_rate(level[:, None] + ratio[:, None] * path[owner], below, above)
+    flat = _pass_rate(level[:, None] + pt.zeros_like(law), below, above)
+    rate, sd, seen = _seen("", (shape.groups, shape.rungs))
+    follows = _scattered(law, sd, rate, seen)
+    pm.Potential("groups", follows.sum())
+    wide = pt.sqrt(sd**2 + flat * (1 - flat) / (1 + h["irregular_concentration"]))
+    logs = [follows, *(_scattered(flat, width, rate, seen) for width in (sd, wide))]
+    _judge_classes(h, pt.stack(logs), several)
+    return pt.dot(mix, law)
 
 
 def _path(h: dict[str, Any], shape: Shape) -> tuple[Any, Any]:

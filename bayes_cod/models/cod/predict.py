@@ -67,9 +67,15 @@ class Draws:
             return array.reshape(-1, *array.shape[2:])
 
         has_map = "map_increments" in posterior
+        level = flat("level")[:, :n_group]
+        if "ratio" in posterior:
+            ratio, probability = flat("ratio")[:, :n_group], flat("class_probability")[:, :n_group]
+        else:  # each benchmark is one group, which follows its path
+            ratio = np.ones_like(level)
+            probability = np.stack([ratio, np.zeros_like(level), np.zeros_like(level)], axis=-1)
         return cls(
-            level=flat("level")[:, :n_group],
-            ratio=flat("ratio")[:, :n_group],
+            level=level,
+            ratio=ratio,
             slope=flat("slope")[:, :n_benchmark],
             floor=flat("floor")[:, :n_benchmark],
             top=flat("top")[:, :n_benchmark],
@@ -80,7 +86,7 @@ class Draws:
             own_luck=flat("own_luck"),
             shared_steps=flat("shared_steps")[:, 0, posterior["shared_steps"].shape[-1] - n_rung + 1 :],
             path=flat("path")[:, :n_benchmark, -n_rung:],
-            class_probability=flat("class_probability")[:, :n_group],
+            class_probability=probability,
             map_increments=flat("map_increments")[:, :n_benchmark] if has_map else None,
         )
 

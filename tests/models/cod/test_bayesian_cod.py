@@ -34,11 +34,11 @@ def ladder() -> Ladder:
     return count_ladder(rates(DECADES), DECADES, n_trials=40, seed=3)
 
 
-def model(seed: int = 0, clusters: Clusters = "describe") -> BayesianCOD:
+def model(seed: int = 0, clusters: Clusters = "describe", draws: int = 400) -> BayesianCOD:
     return BayesianCOD(
         seed,
         grouping=GroupingSettings(clusters, min_questions=60, max_clusters=2),
-        sampler=SamplerSettings(draws=400, tune=400, chains=2, cores=2),
+        sampler=SamplerSettings(draws=draws, tune=400, chains=2, cores=2),
     )
 
 
@@ -212,6 +212,6 @@ def test_a_longer_ladder_of_the_same_benchmarks_narrows_a_short_one() -> None:
     other = replace(longer, models=longer.models.assign(family="other"))
     widths = []
     for pool in (None, other):
-        forecast = model(clusters="none").fit(short, pool=pool).forecast(TARGETS[1:])
+        forecast = model(clusters="none", draws=1500).fit(short, pool=pool).forecast(TARGETS[1:])
         widths.append(np.mean([np.ptp(forecast.interval("+1", name, 0.9)) for name in LEVELS]))
     assert widths[1] < 0.9 * widths[0]
