@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -70,6 +71,8 @@ class BayesianCOD:
         self._tree: xr.DataTree | None = None
         self._gate: Gate | None = None
         self._described: Description | None = None
+        self._sample: Callable[..., xr.DataTree] | None = None
+        self._again = False
 
     @property
     def name(self) -> str:
@@ -98,14 +101,27 @@ class BayesianCOD:
         shape = Shape.of(together)
         compiled = _models.get(shape, lambda: graph.build(shape))
         data = arrays(together, shape, self.priors)
-        self._evidence, self._described = evidence, None
-        for retry in (False, True):
-            self._tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            self._draws = Draws.of(self._tree["posterior"].to_dataset(), evidence)
-            self._gate = self._judge(np.array(_GATE_AHEAD), [f"{d:g} decades ahead" for d in _GATE_AHEAD])
-            if self._gate.passed:
-                break
+        self._evidence = evidence
+        self._sample = partial(sampling.sample, compiled, data, self.sampler, self.seed)
+        self._draw(retry=False)
+        self._judged(())
         return self
+
+    def _draw(self, *, retry: bool) -> None:
+        evidence = self._evidence
+        assert evidence is not None and self._sample is not None
+        self._tree = self._sample(retry=retry)
+        self._draws = Draws.of(self._tree["posterior"].to_dataset(), evidence)
+        self._described, self._again = None, retry
+
+    def _judged(self, targets: Sequence[Target]) -> None:
+        """Judge the draws at some distances and at targets; where they fail, sample once more, longer."""
+        decades = np.concatenate([np.array(_GATE_AHEAD), self._decades(targets)])
+        labels = [f"{d:g} decades ahead" for d in _GATE_AHEAD] + [f"target {target.name}" for target in targets]
+        self._gate = self._judge(decades, labels)
+        if not self._gate.passed and not self._again:
+            self._draw(retry=True)
+            self._gate = self._judge(decades, labels)
 
     def _pooled(self, pool: Ladder) -> tuple[Evidence, ...]:
         """Evidence of the pool's families, one group a benchmark; families that can teach nothing are left out."""
@@ -132,25 +148,29 @@ class BayesianCOD:
     def forecast(self, targets: Sequence[Target]) -> Forecast:
         """Posterior predictive scores of targets on every benchmark of the fitted ladder.
 
+        Draws that do not pass the gate at a target are drawn once more, longer, unless the fit has done so.
+
         Raises
         ------
         InputError
             Without a target.
         """
-        evidence, draws, _ = self._fitted()
+        self._fitted()
         if not targets:
             raise InputError("no target was given; name one, or give its compute in FLOPs")
-        decades = self._decades(np.array([target.flops for target in targets]))
+        self._judged(targets)
+        evidence, draws, _ = self._fitted()
+        decades = self._decades(targets)
         scores = predict(evidence, draws, decades, self.priors, self.seed)
-        self._gate = self._judge(
-            np.concatenate([np.array(_GATE_AHEAD), decades]),
-            [f"{d:g} decades ahead" for d in _GATE_AHEAD] + [f"target {target.name}" for target in targets],
-        )
         return Forecast.from_draws(
             scores.observed, scores.latent, targets, evidence.benchmarks, self.name, self._facts(targets, decades)
         )
 
-    def _decades(self, flops: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _decades(self, targets: Sequence[Target]) -> NDArray[np.float64]:
+        return self._beyond(np.array([target.flops for target in targets]))
+
+    def _beyond(self, flops: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Decades of compute from the last rung."""
         evidence, _, _ = self._fitted()
         return np.asarray(np.log10(flops) - np.log10(float(evidence.rungs["flops"].iloc[-1])))
 
@@ -291,7 +311,7 @@ class BayesianCOD:
         if evidence.described:
             some = draws.thinned(PLOT_SAMPLES)
             owner = evidence.benchmark_index(evidence.described)
-            growth = along(evidence, some, self._decades(np.asarray(flops, dtype=float)), self.seed)
+            growth = along(evidence, some, self._beyond(np.asarray(flops, dtype=float)), self.seed)
             own = cluster_rates(self._description(), owner, growth, some.floor, some.top)
             rates, groups = np.concatenate([rates, own], axis=2), [*groups, *evidence.described]
         return xr.Dataset(
@@ -306,4 +326,4 @@ class BayesianCOD:
     def _along(self, flops: NDArray[np.float64]) -> Scores:
         evidence, draws, _ = self._fitted()
         some = draws.thinned(PLOT_SAMPLES)
-        return predict(evidence, some, self._decades(np.asarray(flops, dtype=float)), self.priors, self.seed)
+        return predict(evidence, some, self._beyond(np.asarray(flops, dtype=float)), self.priors, self.seed)

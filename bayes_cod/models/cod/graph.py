@@ -15,6 +15,7 @@ from bayes_cod.models.cod.priors import Priors
 
 GUESS_SCALE = 0.1
 TAIL_DEGREES = 4.0
+_LEAST_FLOOR_KNOWN = 10.0  # precision of a floor of which the rates tell nothing
 LAW, FLAT, IRREGULAR = range(3)
 CLASSES = ("law", "flat", "irregular")
 
@@ -42,13 +43,13 @@ def build(shape: Shape) -> pm.Model:
         h = {name: values[i] for i, name in enumerate(names)}
         chance = pm.Data("chance", np.zeros(shape.series))
         last, path = _path(h, shape)
-        floor, top = _limits(h, shape, chance)
+        rate, sd, seen = _seen("total_", (shape.series, shape.rungs))
+        floor, top = _limits(h, shape, chance, last[:, None] + path, (rate, sd, seen))
         if shape.groups:
             score = _clusters(h, shape, last, path, floor, top)
         else:
             pm.Deterministic("level", last)
             score = _pass_rate(last[:, None] + path, floor[:, None], top[:, None])
-        rate, sd, seen = _seen("total_", (shape.series, shape.rungs))
         pm.Potential("totals", _close(score, sd, rate, seen).sum())
         if shape.rest:
             _rest(h, shape)
@@ -158,8 +159,23 @@ def _levels(h: dict[str, Any], shape: Shape, several: Any) -> Any:
     return level
 
 
-def _limits(h: dict[str, Any], shape: Shape, chance: Any) -> tuple[Any, Any]:
-    open_floor = pm.math.sigmoid(h["floor_mean"] + h["floor_sd"] * pm.Normal("floor_z", 0, 1, shape=shape.series))
+def _limits(h: dict[str, Any], shape: Shape, chance: Any, eta: Any, total: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+    """Floor and top of the series.
+
+    An open floor is sampled in units of its own spread around what the rates leave for it once the series' eta is
+    given: a low score is floor or growth, and along that ridge the two would hold each other fast.
+    """
+    rate, sd, seen = total
+    grown = pt.exp(-pt.exp(-eta))
+    known = _LEAST_FLOOR_KNOWN + (seen * ((1 - grown) / sd) ** 2).sum(axis=1)
+    left = (seen * (1 - grown) * (rate - grown) / sd**2).sum(axis=1) / known
+    free = pm.Flat("floor_z", shape=shape.series)
+    moved = pt.softplus(left * pt.sqrt(known)) + free
+    open_floor = pt.clip(pt.softplus(moved) / pt.sqrt(known), 1e-9, 0.99)
+    logit = pt.log(open_floor) - pt.log1p(-open_floor)
+    prior = -0.5 * ((logit - h["floor_mean"]) / h["floor_sd"]) ** 2 - pt.log(open_floor) - pt.log1p(-open_floor)
+    scale = pt.log(pt.sigmoid(moved)) - 0.5 * pt.log(known)
+    pm.Potential("floor_prior", pt.switch(chance > 0, -0.5 * free**2, prior + scale).sum())
     multiplier = pm.Beta("chance_multiplier", h["below_chance"], 1.2, shape=shape.series)
     floor = pm.Deterministic("floor", pt.switch(chance > 0, chance * multiplier, open_floor))
     return floor, pm.Deterministic("top", floor + (1 - floor) * (1 - h["ceiling"]))
