@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,8 +12,10 @@ import arviz as az
 import numpy as np
 import nutpie
 import pandas as pd
+import pytensor
 import xarray as xr
 from numpy.typing import NDArray
+from pytensor.link.numba import cache as numba_cache
 
 R_HAT_BELOW = 1.01
 ESS_PER_CHAIN = 100
@@ -66,6 +69,25 @@ class Gate:
         return bool(self.table["passed"].all())
 
 
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Compile without fast-math, so that a seed gives the same numbers with an empty and with a warm numba cache.
+
+    Under fast-math sums are reordered across inlined functions, and functions read from the cache are not inlined. The
+    cache's keys do not name the flag: hence a folder of its own, which keeps functions that other programs compiled
+    with fast-math away.
+    """
+    shared = numba_cache.NUMBA_CACHE_PATH
+    own = pytensor.config.base_compiledir / "numba-exact"
+    own.mkdir(parents=True, exist_ok=True)
+    numba_cache.NUMBA_CACHE_PATH = own
+    try:
+        with pytensor.config.change_flags(numba__fastmath=False):
+            yield
+    finally:
+        numba_cache.NUMBA_CACHE_PATH = shared
+
+
 class CompiledModels:
     """Compiled models by shape, so that cells of the same shape share one compilation in a process."""
 
@@ -75,7 +97,7 @@ class CompiledModels:
     def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
         """The compiled model of a shape; built and compiled at the first call."""
         if key not in self._by_key:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), exact_arithmetic():
                 warnings.simplefilter("ignore", category=UserWarning)
                 self._by_key[key] = nutpie.compile_pymc_model(build())
         return self._by_key[key]
