@@ -46,7 +46,7 @@ class SamplerSettings:
     chains: int = 4
     cores: int | None = None
     target_accept: float = 0.95
-    retry_accept: float = 0.995
+    retry_accept: float = 0.998
     adaptation: Literal["diag", "low_rank"] = "diag"
 
 
