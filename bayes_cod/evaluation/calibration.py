@@ -7,7 +7,7 @@ right, all ranks are uniform.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ type FloatArray = NDArray[np.float64]
 
 type Ranks = Mapping[str, float]
 """Rank of every quantity of one simulation as a fraction in (0, 1)."""
+
+type Ranked = tuple[Ranks, bool]
+"""Ranks of one simulation, and whether its fit passed the convergence gate."""
 
 SIMULATIONS_OF_THE_ENVELOPE = 2000
 POINTS = 50
@@ -42,8 +45,24 @@ def rank(truth: float, draws: FloatArray, rng: np.random.Generator) -> float:
     return float((below + rng.integers(0, equal + 1) + rng.random()) / (len(draws) + 1))
 
 
-def simulate_ranks(one: Callable[[int], Ranks], simulations: int) -> Iterator[Ranks]:
+def simulate_ranks(
+    one: Callable[[int], Ranked], simulations: int, progress: Callable[[int], None] | None = None
+) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """Ranks of simulation after simulation; `one` is given its number, to be used as the seed.
+
+    Parameters
+    ----------
+    one
+        Makes one simulation.
+    simulations
+        How many.
+    progress
+        Called with the number of simulations done.
+
+    Returns
+    -------
+    tuple
+        Ranks, one row a simulation and one column a quantity, and whether each fit passed the convergence gate.
 
     Raises
     ------
@@ -52,8 +71,14 @@ def simulate_ranks(one: Callable[[int], Ranks], simulations: int) -> Iterator[Ra
     """
     if simulations < 1:
         raise InputError(f"{simulations} simulations were asked for; give at least 1")
+    rows, passed = [], []
     for number in range(simulations):
-        yield one(number)
+        ranks, gate = one(number)
+        rows.append(dict(ranks))
+        passed.append(gate)
+        if progress is not None:
+            progress(number + 1)
+    return pd.DataFrame(rows), np.array(passed)
 
 
 @dataclass(frozen=True)
@@ -100,9 +125,7 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Cali
     if not values.size or not ((values >= 0) & (values <= 1)).all():
         raise InputError("ranks must be fractions between 0 and 1, at least one; got others")
     n = len(values)
-    rng = np.random.default_rng([seed, 41])
-    uniform = np.array([_distance(rng.random(n)) for _ in range(SIMULATIONS_OF_THE_ENVELOPE)])
-    limit = float(np.quantile(uniform, probability ** (1 / values.shape[1])))
+    limit = envelope(n, values.shape[1], probability, seed)
     rows = []
     for column, name in enumerate(ranks.columns):
         own = values[:, column]
@@ -120,6 +143,16 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Cali
             }
         )
     return Calibration(pd.DataFrame(rows))
+
+
+def envelope(n: int, quantities: int, probability: float = 0.99, seed: int = 0) -> float:
+    """Distance that the ranks of all quantities of a calibrated model keep below with the given probability.
+
+    In binomial standard deviations of the empirical distribution function of `n` ranks, at the worst point.
+    """
+    rng = np.random.default_rng([seed, 41])
+    uniform = np.array([_distance(rng.random(n)) for _ in range(SIMULATIONS_OF_THE_ENVELOPE)])
+    return float(np.quantile(uniform, probability ** (1 / quantities)))
 
 
 def _distance(ranks: FloatArray) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.calibration import judge, rank, simulate_ranks
+from bayes_cod.plots.calibration import plot_ranks
 
 
 def normal_mean(seed: int, *, shift: float = 0.0, width: float = 1.0) -> dict[str, float]:
@@ -24,7 +25,12 @@ def normal_mean(seed: int, *, shift: float = 0.0, width: float = 1.0) -> dict[st
     ("shift", "width", "passes"), [(0.0, 1.0, True), (0.3, 1.0, False), (0.0, 0.6, False), (0.0, 1.8, False)]
 )
 def test_right_and_wrong_posteriors_are_told_apart(shift: float, width: float, passes: bool) -> None:
-    ranks = pd.DataFrame(list(simulate_ranks(lambda seed: normal_mean(seed, shift=shift, width=width), 300)))
+    told: list[int] = []
+    ranks, gates = simulate_ranks(
+        lambda seed: (normal_mean(seed, shift=shift, width=width), seed != 7), 300, told.append
+    )
+    assert told == list(range(1, 301))
+    assert np.flatnonzero(~gates).tolist() == [7]
     found = judge(ranks)
     assert found.passed is passes
     assert list(found.table["quantity"]) == ["mean", "forecast"]
@@ -40,6 +46,13 @@ def test_ties_are_spread() -> None:
 
 def test_unusable_input() -> None:
     with pytest.raises(InputError, match="at least 1"):
-        list(simulate_ranks(lambda seed: {}, 0))
+        simulate_ranks(lambda seed: ({}, True), 0)
     with pytest.raises(InputError, match="between 0 and 1"):
         judge(pd.DataFrame({"a": [1.2]}))
+
+
+def test_the_picture_has_a_panel_a_quantity() -> None:
+    ranks, _ = simulate_ranks(lambda seed: (normal_mean(seed), True), 40)
+    figure = plot_ranks(ranks)
+    titles = [axes.get_title("left") for axes in figure.axes]
+    assert titles[:2] == ["mean", "forecast"] and not any(titles[2:])

@@ -50,6 +50,8 @@ class BayesianCOD:
         See `SamplerSettings`.
     name
         How the method is called in tables.
+    retry
+        Whether draws that do not pass the gate are drawn once more, longer.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class BayesianCOD:
         grouping: GroupingSettings | None = None,
         sampler: SamplerSettings | None = None,
         name: str = "bayes-cod",
+        retry: bool = True,
     ) -> None:
         self.seed = seed
+        self.retry = retry
         self.priors = priors or Priors()
         self.grouping = grouping or GroupingSettings()
         self.sampler = sampler or SamplerSettings()
@@ -97,7 +101,11 @@ class BayesianCOD:
             With fewer than two rungs, or without an items table.
         """
         evidence = gather(ladder, self.grouping, self.seed)
-        together = (evidence, *(self._pooled(pool) if pool is not None else ()))
+        return self.fit_evidence(evidence, self._pooled(pool) if pool is not None else ())
+
+    def fit_evidence(self, evidence: Evidence, pooled: Sequence[Evidence] = ()) -> Self:
+        """Sample the posterior given questions that were grouped before, those of pooled families with them."""
+        together = (evidence, *pooled)
         shape = Shape.of(together)
         compiled = _models.get(shape, lambda: graph.build(shape))
         data = arrays(together, shape, self.priors)
@@ -119,7 +127,7 @@ class BayesianCOD:
         decades = np.concatenate([np.array(_GATE_AHEAD), self._decades(targets)])
         labels = [f"{d:g} decades ahead" for d in _GATE_AHEAD] + [f"target {target.name}" for target in targets]
         self._gate = self._judge(decades, labels)
-        if not self._gate.passed and not self._again:
+        if self.retry and not self._gate.passed and not self._again:
             self._draw(retry=True)
             self._gate = self._judge(decades, labels)
 
@@ -137,6 +145,11 @@ class BayesianCOD:
         evidence, draws, tree = self._fitted()
         latent = predict(evidence, draws, decades, self.priors, self.seed).latent
         return sampling.gate(sampling.by_label("latent score", evidence.benchmarks, labels, latent, tree), tree)
+
+    @property
+    def draws(self) -> Draws:
+        """Posterior draws of the ladder's own parameters."""
+        return self._fitted()[1]
 
     def _fitted(self) -> tuple[Evidence, Draws, xr.DataTree]:
         if self._evidence is None or self._draws is None or self._tree is None:

@@ -55,6 +55,8 @@ class BayesianFLP:
         Forms of the map from progress to score by name, with the skew of each; their forecasts count alike.
     name
         How the method is called in tables.
+    retry
+        Whether draws that do not pass the gate are drawn once more, longer.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class BayesianFLP:
         sampler: SamplerSettings | None = None,
         forms: Mapping[str, float] | None = None,
         name: str = "bayes-flp",
+        retry: bool = True,
     ) -> None:
         self.seed = seed
+        self.retry = retry
         self.priors = priors or Priors()
         self.settings = evidence or EvidenceSettings()
         self.sampler = sampler or SAMPLER
@@ -112,7 +116,7 @@ class BayesianFLP:
         shape = graph.Shape.of(evidence)
         loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
         score = _models.get(("score", shape), lambda: graph.build_score(shape))
-        for retry in (False, True):
+        for retry in (False, True)[: 1 + self.retry]:
             self._trees = self._sample(loss, score, shape, retry=retry)
             self._draws = Draws.join([self._draws_of(form) for form in self.forms])
             self._gate = self._judge(self._rungs_as_points(), ["last rung"])

@@ -1,11 +1,10 @@
-"""Calibration by simulation: ladders drawn from the priors of Bayesian FLP, fitted, and the ranks of the truth.
+"""Ladders drawn from the priors of Bayesian FLP, fitted, and the ranks of the truth: calibration by simulation.
 
-A forecast is part of what is ranked, so the check covers prediction as well as sampling.
+The forecast is ranked too, so that the check covers prediction as well as sampling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,16 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod import laws
-from bayes_cod.evaluation.calibration import rank
+from bayes_cod.evaluation.calibration import Ranked, rank
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
 from bayes_cod.models.flp.graph import OPEN_FLOOR, SLOPE_DEGREES, TAIL_DEGREES
 from bayes_cod.models.flp.predict import Draws, Points, predict, score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
+from bayes_cod.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
+SAMPLER = SamplerSettings(draws=250, tune=300, chains=2, target_accept=0.9)
+THINNED = 100
 REFERENCE = np.array([np.log(2.8)])
 """Log loss of the largest rung that simulated ladders are drawn around; the model is told the same."""
 
@@ -155,70 +157,37 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
 
 
-def calibrate(
-    model: BayesianFLP, n: int, seed: int, design: Design | None = None, progress: Callable[[int], None] | None = None
-) -> pd.DataFrame:
-    """Fit simulated ladders and rank the truth.
+def ranks_of(seed: int, model: BayesianFLP | None = None, design: Design | None = None) -> Ranked:
+    """Simulate, fit, and rank the truth: the law of the loss, the map, luck and the target's scores.
 
     Parameters
     ----------
-    model
-        With one form; its settings are used, and it is fitted again and again.
-    n
-        Ladders.
     seed
-        Seed of the ladders.
+        Of the ladder.
+    model
+        With one form; its settings are used.
     design
         See `Design`.
-    progress
-        Called with the number of ladders done.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ladder, quantity, rank (share of draws below the truth, ties split at random; uniform if calibrated), passed
-        (the convergence gate).
     """
-    (skew,) = model.forms.values()
+    fitted = model or BayesianFLP(seed, sampler=SAMPLER, forms={"logistic": 1.0}, retry=False)
+    (skew,) = fitted.forms.values()
     layout = design or Design()
-    rng = np.random.default_rng([seed, 1])
-    rows = []
-    for index in range(n):
-        true = simulate(layout, model.priors, skew, int(np.random.SeedSequence([seed, index]).generate_state(1)[0]))
-        model.fit_evidence(true.evidence, true.scale)
-        draws = model.draws
-        ahead = predict(true.evidence, draws, true.scale, model.priors, layout.target, index)
-        found = {
-            f"score {name}": (ahead.observed[:, 0, b], true.observed[b])
-            for b, name in enumerate(true.evidence.benchmarks)
-        }
-        found |= {
-            "weight of compute": (draws.weight[:, -1], true.draws.weight[0, -1]),
-            "luck of a run": (draws.score_luck, true.draws.score_luck[0]),
-            "slope b0": (draws.log_slope[:, 0], true.draws.log_slope[0, 0]),
-            "irreducible share": (draws.loss_share[:, 0, 0], true.draws.loss_share[0, 0, 0]),
-            "exponent of size": (draws.log_exponent[:, 0, 0], true.draws.log_exponent[0, 0, 0]),
-        }
-        for quantity, (sample, truth) in found.items():
-            rows.append((index, quantity, rank(float(truth), sample, rng), model.gate_passed))
-        if progress is not None:
-            progress(index + 1)
-    return pd.DataFrame(rows, columns=["ladder", "quantity", "rank", "passed"])
-
-
-def summarise_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
-    """Coverage and uniformity of the ranks.
-
-    Returns
-    -------
-    pandas.DataFrame
-        quantity, n, covered_50, covered_90, p_uniform (Kolmogorov and Smirnov's test; ladders are independent).
-    """
-    from scipy.stats import kstest
-
-    rows = []
-    for quantity, own in ranks.groupby("quantity", sort=False)["rank"]:
-        inside = (own - 0.5).abs()
-        p = float(kstest(own, "uniform").pvalue)
-        rows.append((quantity, len(own), float((inside <= 0.25).mean()), float((inside <= 0.45).mean()), p))
-    return pd.DataFrame(rows, columns=["quantity", "n", "covered_50", "covered_90", "p_uniform"])
+    true = simulate(layout, fitted.priors, skew, seed)
+    fitted.fit_evidence(true.evidence, true.scale)
+    draws = fitted.draws
+    ahead = predict(true.evidence, draws, true.scale, fitted.priors, layout.target, seed)
+    quantities = {
+        f"score {name}": (true.observed[b], ahead.observed[:, 0, b]) for b, name in enumerate(true.evidence.benchmarks)
+    }
+    quantities |= {
+        "mean score": (true.observed.mean(), ahead.observed[:, 0].mean(axis=1)),
+        "weight of compute": (true.draws.weight[0, -1], draws.weight[:, -1]),
+        "luck of a run": (true.draws.score_luck[0], draws.score_luck),
+        "slope b0": (true.draws.log_slope[0, 0], draws.log_slope[:, 0]),
+        "irreducible share": (true.draws.loss_share[0, 0, 0], draws.loss_share[:, 0, 0]),
+        "exponent of size": (true.draws.log_exponent[0, 0, 0], draws.log_exponent[:, 0, 0]),
+    }
+    thin = np.linspace(0, len(draws.score_luck) - 1, THINNED).astype(int)
+    rng = np.random.default_rng([seed, 71])
+    ranks = {name: rank(float(truth), values[thin], rng) for name, (truth, values) in quantities.items()}
+    return ranks, fitted.gate_passed

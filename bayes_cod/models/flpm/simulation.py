@@ -1,18 +1,13 @@
-"""Runs drawn from the prior of the domain-loss stage, for its calibration by simulation.
-
-``python -m bayes_cod.models.flpm.simulate --simulations 200`` prints the judgement.
-"""
+"""Runs drawn from the prior of the domain-loss stage, fitted, and the ranks of the truth: calibration by simulation."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from scipy.stats import invwishart
 
-from bayes_cod.evaluation.calibration import Calibration, Ranks, judge, rank, simulate_ranks
+from bayes_cod.evaluation.calibration import Ranked, rank
 from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
@@ -111,8 +106,9 @@ def prior_draw(seed: int, evidence: LossEvidence, features: Features, priors: Lo
     )
 
 
-def ranks_of(seed: int, priors: LossPriors, sampler: SamplerSettings = SAMPLER) -> Ranks:
+def ranks_of(seed: int, priors: LossPriors | None = None, sampler: SamplerSettings = SAMPLER) -> Ranked:
     """Simulate, fit, and rank the truth: levels, shape of the law, noise, and the losses of both targets."""
+    priors = priors or LossPriors()
     evidence, targets, truth, future = simulate(seed, priors)
     model = MixtureLosses(seed, priors=priors, sampler=sampler, retry=False).fit_evidence(evidence)
     draws = model.draws
@@ -134,24 +130,5 @@ def ranks_of(seed: int, priors: LossPriors, sampler: SamplerSettings = SAMPLER) 
     for row, name in enumerate(("same size", "larger")):
         quantities[f"loss, {name}"] = (future[row, 0], forecast[:, row, 0])
     quantities["mean loss, larger"] = (future[1].mean(), forecast[:, 1].mean(axis=1))
-    return {name: rank(float(value), values[thin], rng) for name, (value, values) in quantities.items()}
-
-
-def calibrate(simulations: int, priors: LossPriors | None = None) -> Calibration:
-    """Calibration of the domain-loss stage by simulation."""
-    found = priors or LossPriors()
-    ranks = simulate_ranks(lambda seed: ranks_of(seed, found), simulations)
-    return judge(pd.DataFrame(list(ranks)))
-
-
-def main() -> None:
-    """Print the calibration table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=200)
-    result = calibrate(parser.parse_args().simulations)
-    print(result.table.round(3).to_string(index=False))
-    print("passed" if result.passed else "failed")
-
-
-if __name__ == "__main__":
-    main()
+    ranks = {name: rank(float(value), values[thin], rng) for name, (value, values) in quantities.items()}
+    return ranks, model.gate.passed

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from bayes_cod.evaluation.calibration import judge
+from bayes_cod.evaluation.calibration import judge, simulate_ranks
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.simulate import ranks_of, simulate
+from bayes_cod.models.flpm.simulation import ranks_of, simulate
 from bayes_cod.sampling import SamplerSettings
 
 SMALL = SamplerSettings(draws=60, tune=150, chains=1, cores=1, target_accept=0.8)
@@ -24,6 +23,7 @@ def test_simulated_runs_are_plausible() -> None:
 
 @pytest.mark.slow
 def test_ranks_of_a_few_simulations() -> None:
-    ranks = pd.DataFrame([ranks_of(seed, LossPriors(), SMALL) for seed in range(6)])
+    ranks, passed = simulate_ranks(lambda seed: ranks_of(seed, sampler=SMALL), 6)
     assert ((ranks > 0) & (ranks < 1)).all(axis=None)
+    assert len(passed) == 6
     assert judge(ranks, probability=0.9999).passed

@@ -1,0 +1,191 @@
+"""Ladders drawn from the priors of Bayesian COD, fitted, and the ranks of the truth: calibration by simulation.
+
+The forecast is ranked too, so that the check covers prediction as well as sampling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayes_cod.evaluation.calibration import Ranked, rank
+from bayes_cod.models.cod.arrays import SMALLEST_NOISE
+from bayes_cod.models.cod.effective_compute import curved
+from bayes_cod.models.cod.forecaster import BayesianCOD
+from bayes_cod.models.cod.grouping import WHOLE, Evidence, Group
+from bayes_cod.models.cod.predict import Draws, predict
+from bayes_cod.models.cod.priors import Priors
+from bayes_cod.sampling import SamplerSettings
+
+type FloatArray = NDArray[np.float64]
+
+SAMPLER = SamplerSettings(draws=400, tune=400, chains=2, cores=2)
+THINNED = 100
+NOTHING_KNOWN_BELOW = 1.2
+"""Second parameter of the Beta prior of what weak models keep of the chance level, as in the graph."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The ladder that is simulated.
+
+    Attributes
+    ----------
+    decades
+        log10 compute of the rungs from the last ``(rung,)``.
+    chance, n_questions, n_trials
+        Of the benchmarks ``(benchmark,)``; trials a question.
+    ahead
+        log10 compute of the targets from the last rung ``(target,)``.
+    """
+
+    decades: tuple[float, ...] = (-1.8, -1.3, -0.8, -0.4, 0.0)
+    chance: tuple[float, ...] = (0.0, 0.0, 0.25, 0.5, 0.0)
+    n_questions: tuple[int, ...] = (500, 2000, 1000, 400, 200)
+    n_trials: tuple[int, ...] = (10, 1, 1, 20, 100)
+    ahead: tuple[float, ...] = (0.4, 1.0)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One ladder, and the truth behind it.
+
+    Attributes
+    ----------
+    evidence
+        What the model is given.
+    draws
+        The true parameters as a single draw.
+    slope_mean
+        The benchmarks' mean slope before the family's own part.
+    observed
+        The targets' scores ``(target, benchmark)``.
+    """
+
+    evidence: Evidence
+    draws: Draws
+    slope_mean: float
+    observed: FloatArray
+
+
+def simulate(design: Design, priors: Priors, seed: int) -> Simulated:
+    """Draw parameters from the priors, then a ladder's counts, then the targets' scores.
+
+    Parameters
+    ----------
+    design, priors
+        What to draw from; each benchmark is one group.
+    seed
+        The same seed gives the same ladder.
+    """
+    rng = np.random.default_rng([seed, 61])
+    draws, slope_mean = prior_draw(design, priors, rng)
+    lead = np.exp(-np.exp(-np.clip(draws.level[0, :, None] + draws.path[0], -30, 30)))
+    score = draws.floor[0, :, None] + (draws.top - draws.floor)[0, :, None] * lead
+    noise = np.sqrt(score * (1 - score) / priors.whole_concentration + SMALLEST_NOISE**2)
+    rates = np.clip(score + noise * rng.standard_normal(score.shape), 0, 1)
+    trials = np.multiply(design.n_questions, design.n_trials)
+    correct = rng.binomial(trials[:, None], rates)
+    evidence = _evidence(design, trials, correct)
+    ahead = predict(evidence, draws, np.array(design.ahead), priors, int(rng.integers(2**31)))
+    return Simulated(evidence, draws, slope_mean, ahead.observed[0])
+
+
+def prior_draw(design: Design, priors: Priors, rng: np.random.Generator) -> tuple[Draws, float]:
+    """One draw of every parameter of one family from the prior, and the mean slope behind the family's."""
+    normal = rng.standard_normal
+    decades, n = np.array(design.decades), len(design.chance)
+    gaps = np.diff(decades)
+
+    def positive(name: str) -> float:
+        return float(np.exp(getattr(priors, name) + getattr(priors, f"{name}_sd") * normal()))
+
+    slope_mean = float(np.exp(priors.slope_mean + priors.slope_sd * normal()))
+    spread = positive("slope_spread")
+    slope = slope_mean * np.exp(priors.family_spread * normal()) + spread * normal(n)
+    curvature = priors.curvature_mean + priors.curvature_sd * normal() + priors.curvature_spread * normal()
+    scales = {name: positive(name) for name in ("shared_walk", "shared_luck", "own_walk", "own_luck")}
+    shared, own = (
+        scales[f"{kind}_walk"] * np.sqrt(gaps) * normal((size, len(gaps)))
+        + scales[f"{kind}_luck"] * np.diff(normal((size, len(decades))), axis=1)
+        for kind, size in (("shared", 1), ("own", n))
+    )
+    steps = slope[:, None] * (np.diff(curved(decades, curvature)) + shared) + own
+    path = np.concatenate([np.zeros((n, 1)), np.cumsum(steps, axis=1)], axis=1)
+    chance = np.array(design.chance)
+    guessed = 1 / (1 + np.exp(-(priors.floor_mean + priors.floor_sd * normal(n))))
+    kept = rng.beta(priors.below_chance, NOTHING_KNOWN_BELOW, n)
+    floor = np.where(chance > 0, chance * kept, guessed)
+    level = priors.level_mean + priors.level_sd * normal(n)
+    draws = Draws(
+        level=level[None],
+        ratio=np.ones((1, n)),
+        slope=slope[None],
+        floor=floor[None],
+        top=(floor + (1 - floor) * (1 - priors.ceiling))[None],
+        curvature=np.array([curvature]),
+        shared_steps=shared,
+        path=(path - path[:, -1:])[None],
+        class_probability=np.tile([1.0, 0.0, 0.0], (1, n, 1)),
+        map_increments=None,
+        **{name: np.array([scale]) for name, scale in scales.items()},
+    )
+    return draws, slope_mean
+
+
+def _evidence(design: Design, trials: NDArray[np.int64], correct: NDArray[np.int64]) -> Evidence:
+    n = len(design.chance)
+    names = tuple(f"b{index}" for index in range(n))
+    decades = np.array(design.decades)
+    models = [f"m{index}" for index in range(len(decades))]
+    groups = tuple(
+        Group(name, WHOLE, tuple(map(str, range(size))), 1.0, np.full(len(decades), trials[b]), correct[b])
+        for b, (name, size) in enumerate(zip(names, design.n_questions, strict=True))
+    )
+    return Evidence(
+        rungs=pd.DataFrame({"model": models, "flops": 1e20 * 10**decades}),
+        decades=decades,
+        benchmarks=names,
+        chance=np.array(design.chance),
+        groups=groups,
+        rest=(),
+        described=(),
+        n_questions=np.array(design.n_questions),
+        n_trials=np.array(design.n_trials, dtype=float),
+        notes=(),
+    )
+
+
+def ranks_of(
+    seed: int, priors: Priors | None = None, sampler: SamplerSettings = SAMPLER, design: Design | None = None
+) -> Ranked:
+    """Simulate, fit, and rank the truth: slopes, luck, levels, floors and the scores of all targets."""
+    layout, assumed = design or Design(), priors or Priors()
+    true = simulate(layout, assumed, seed)
+    model = BayesianCOD(seed, priors=assumed, sampler=sampler, retry=False).fit_evidence(true.evidence)
+    draws, posterior = model.draws, model.posterior["posterior"]
+    ahead = predict(true.evidence, draws, np.array(layout.ahead), assumed, seed).observed
+    quantities: dict[str, tuple[float, FloatArray]] = {
+        "mean slope": (true.slope_mean, posterior["slope_mean"].to_numpy().ravel()),
+        "curvature": (true.draws.curvature[0], draws.curvature),
+        "shared walk": (true.draws.shared_walk[0], draws.shared_walk),
+        "own walk": (true.draws.own_walk[0], draws.own_walk),
+        "own luck": (true.draws.own_luck[0], draws.own_luck),
+    }
+    for b in (0, 2):
+        quantities |= {
+            f"slope {b}": (true.draws.slope[0, b], draws.slope[:, b]),
+            f"level {b}": (true.draws.level[0, b], draws.level[:, b]),
+            f"floor {b}": (true.draws.floor[0, b], draws.floor[:, b]),
+        }
+    for t, distance in enumerate(layout.ahead):
+        for b in range(len(layout.chance)):
+            quantities[f"score {b}, {distance:g} decades ahead"] = (true.observed[t, b], ahead[:, t, b])
+        quantities[f"mean score, {distance:g} decades ahead"] = (true.observed[t].mean(), ahead[:, t].mean(axis=1))
+    thin = np.linspace(0, len(draws) - 1, THINNED).astype(int)
+    rng = np.random.default_rng([seed, 62])
+    ranks = {name: rank(float(truth), values[thin], rng) for name, (truth, values) in quantities.items()}
+    return ranks, model.gate_passed
