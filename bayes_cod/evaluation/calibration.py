@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from bayes_cod.errors import InputError
 
@@ -89,7 +89,7 @@ class Calibration:
     ----------
     table
         One row a quantity: n, mean rank, covered_50, covered_90, distance (of the ranks' distribution from the
-        uniform, in standard deviations at the worst point), limit, passed.
+        uniform at the worst point: a binomial tail as a normal quantile), limit, passed.
     """
 
     table: pd.DataFrame
@@ -104,8 +104,8 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Cali
     """Compare ranks with the uniform distribution.
 
     The empirical distribution function of each quantity's ranks must stay inside a simultaneous envelope: its largest
-    standardised distance from the uniform stays below the quantile of that distance over simulated uniform ranks,
-    adjusted for the number of quantities (Säilynoja, Bürkner and Vehtari 2022, by simulation).
+    pointwise distance from the uniform stays below the quantile of that distance over simulated uniform ranks, adjusted
+    for the number of quantities (Säilynoja, Bürkner and Vehtari 2022, by simulation).
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Cali
 def envelope(n: int, quantities: int, probability: float = 0.99, seed: int = 0) -> float:
     """Distance that the ranks of all quantities of a calibrated model keep below with the given probability.
 
-    In binomial standard deviations of the empirical distribution function of `n` ranks, at the worst point.
+    In the unit of `judge`: a pointwise tail of the binomial distribution, as a standard normal's quantile.
     """
     rng = np.random.default_rng([seed, 41])
     uniform = np.array([_distance(rng.random(n)) for _ in range(SIMULATIONS_OF_THE_ENVELOPE)])
@@ -156,7 +156,12 @@ def envelope(n: int, quantities: int, probability: float = 0.99, seed: int = 0) 
 
 
 def _distance(ranks: FloatArray) -> float:
-    """Largest distance of the empirical distribution function from the uniform, in binomial standard deviations."""
+    """Distance of the empirical distribution function from the uniform at the worst point.
+
+    The smaller binomial tail of the count of ranks below the point, as a normal quantile: near the ends, where counts
+    are small and skewed, standard deviations would not say how rare a count is.
+    """
     at = np.linspace(0, 1, POINTS + 2)[1:-1]
     counts = np.searchsorted(np.sort(ranks), at, side="right")
-    return float(np.abs((counts - binom.mean(len(ranks), at)) / binom.std(len(ranks), at)).max())
+    tail = np.minimum(binom.cdf(counts, len(ranks), at), binom.sf(counts - 1, len(ranks), at))
+    return float(norm.isf(tail.min()))

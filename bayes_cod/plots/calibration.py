@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from bayes_cod.evaluation.calibration import envelope
 from bayes_cod.plots.style import GREY, WIDTH, style
@@ -31,13 +31,14 @@ def plot_ranks(ranks: pd.DataFrame, probability: float = 0.99) -> Figure:
     """
     n, quantities = ranks.shape
     at = np.linspace(0, 1, POINTS)
-    band = envelope(n, quantities, probability) * binom.std(n, at) / n
+    tail = norm.sf(envelope(n, quantities, probability))
+    low, high = (binom.ppf(level, n, at) / n - at for level in (tail, 1 - tail))
     rows = -(-quantities // COLUMNS)
     figure = Figure(figsize=(WIDTH, 0.35 * WIDTH * rows / 1.6), layout="constrained")
     grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
     for axes, name in zip(grid.ravel(), ranks.columns, strict=False):
         below = np.searchsorted(np.sort(ranks[name].to_numpy()), at, side="right") / n
-        axes.fill_between(at, -band, band, color=GREY, alpha=0.3, lw=0)
+        axes.fill_between(at, low, high, color=GREY, alpha=0.3, lw=0)
         axes.axhline(0, color=GREY, lw=0.8, ls="--")
         axes.plot(at, below - at, color="#0072B2", lw=1.2)
         axes.set_title(str(name), fontsize="small")
