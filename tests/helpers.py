@@ -178,6 +178,4 @@ class FakeBayes:
                     (name, m, kind, self.ladder.truth(m, name), 0.5, 0.4, 0.6, p)
                     for m, p in zip(models, pit, strict=True)
                 ]
-        return pd.DataFrame(
-            rows, columns=["benchmark", "model", "kind", "seen", "median", "low90", "high90", "pit"]
-        )
+        return pd.DataFrame(rows, columns=["benchmark", "model", "kind", "seen", "median", "low90", "high90", "pit"])

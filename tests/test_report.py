@@ -139,7 +139,7 @@ def test_what_the_priors_decide_is_told(ladder_folder: Path) -> None:
     text = " ".join(Reader(build_report(run)).text)
     assert "Of 2 forecasts, so many rest on a prior: 2 on that of growth; none on that of floor and level." in text
     top = "The forecast of arith for huge rests most on one, the prior of growth: its median moves by \u22121.0 points"
-    assert f"{top} at twice its weight." in text
+    assert f"{top} at twice its weight. The median that moves farthest is that of arith for huge: " in text
     assert "Prior of growth: 2 of 2 forecasts rest on it" in text and "Prior of evaluations" not in text
     assert text.count("not reliable") == 2 * 2  # median and width at half the weight, where k is 0.9
     assert "0.90 / 0.10" in text

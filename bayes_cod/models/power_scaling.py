@@ -83,8 +83,8 @@ def sensitivity(draws: FloatArray, log_density: FloatArray, chains: int = 1) -> 
         \frac{\mathrm{CJS}(\alpha_+)}{\log_2 \alpha_+} - \frac{\mathrm{CJS}(\alpha_-)}{\log_2 \alpha_-} \right),
 
     with CJS the square root of the cumulative Jensen-Shannon distance between the draws' distributions with and
-    without weights, and powers of 1.01 and 0.99. Above 0.05 the part is taken to matter: a normal's mean then moves by
-    about a twentieth of its standard deviation or more when the power doubles.
+    without weights, and powers of 1.01 and 0.99. Above 0.05 the part is taken to matter: at that rate a normal's mean
+    moves by a quarter of its standard deviation when the power doubles, or the standard deviation by a fifth.
 
     Parameters
     ----------

@@ -14,6 +14,8 @@ from bayes_cod.run import Run
 ROWS = 12
 ROWS_A_PRIOR = 3
 NOT_RELIABLE = "not reliable"
+POWERS = ("half", "twice")
+MINUS = "\u2212"
 
 
 def priors_section(run: Run) -> Section | None:
@@ -52,7 +54,8 @@ _PRIORS_READING = (
     "Each group of priors is raised to the powers 0.5 (half its weight) and 2 (twice its weight) by weighting the "
     "draws, with no new fit. Sensitivity is how fast the observed score's distribution moves with the weight; above "
     f"{SENSITIVE_ABOVE:g} the forecast rests on the prior. Where the weights' Pareto k is above {RELIABLE_UP_TO:g} too "
-    "few draws carry the result, and it is not reliable. A forecast that rests on a prior is not wrong; whoever "
+    "few draws carry the result, and it is not reliable. Sensitivity is relative to the forecast's own spread: close "
+    "to 0 or 100 points, changes of a sensitive forecast may still be small. A forecast that rests on a prior is not wrong; whoever "
     "doubts the prior should doubt the forecast as far as the table says."
 )
 
@@ -70,16 +73,27 @@ def _summary(resting: pd.DataFrame, sensitivity: pd.DataFrame, n_forecasts: int)
     top = resting.iloc[0].to_dict()
     text += f" The forecast of {top['benchmark']} for {top['target']} rests most on one, the prior of {top['prior']}"
     moves = [
-        f"{_change(top, 'median', power)} points at {weight} its weight"
-        for power, weight in (("half", "half"), ("twice", "twice"))
-        if _reliable(top, power)
+        f"{_change(top, 'median', power)} points at {power} its weight" for power in POWERS if _reliable(top, power)
     ]
-    return f"{text}: its median moves by {' and '.join(moves)}." if moves else f"{text}."
+    text += f": its median moves by {' and '.join(moves)}." if moves else "."
+    movable = [
+        (abs(row[f"median_{power}"]), row, power)
+        for row in resting.to_dict("records")
+        for power in POWERS
+        if _reliable(row, power)
+    ]
+    if movable:
+        _, row, power = max(movable, key=lambda found: found[0])
+        text += (
+            f" The median that moves farthest is that of {row['benchmark']} for {row['target']}: "
+            f"{_change(row, 'median', power)} points with the prior of {row['prior']} at {power} its weight."
+        )
+    return text
 
 
 def _row(row: dict[Any, Any]) -> list[str]:
-    moves = [_change(row, what, power) for what in ("median", "width") for power in ("half", "twice")]
-    k = " / ".join(number(row[f"pareto_k_{power}"], 2) for power in ("half", "twice"))
+    moves = [_change(row, what, power) for what in ("median", "width") for power in POWERS]
+    k = " / ".join(number(row[f"pareto_k_{power}"], 2) for power in POWERS).replace("-", MINUS)
     return [str(row["benchmark"]), str(row["target"]), number(row["sensitivity"], 2), *moves, k]
 
 
@@ -88,7 +102,8 @@ def _change(row: dict[Any, Any], what: str, power: str) -> str:
     change = float(row[f"{what}_{power}"])
     if not _reliable(row, power):
         return NOT_RELIABLE
-    return ("+" if change > 0 else "\u2212" if change < 0 else "") + points(abs(change))
+    shown = points(abs(change))
+    return shown if shown == "0.0" else ("+" if change > 0 else MINUS) + shown
 
 
 def _reliable(row: dict[Any, Any], power: str) -> bool:

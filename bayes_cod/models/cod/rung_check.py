@@ -26,6 +26,7 @@ from bayes_cod.models.cod.priors import Priors
 type FloatArray = NDArray[np.float64]
 
 KINDS = ("fit", "step")
+ENOUGH_DRAWS = 3000  # resolve a probability of 1 in 3000
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def rung_check(evidence: Evidence, draws: Draws, priors: Priors, seed: int) -> p
         integral transform of what was seen, in (0, 1)). Rungs without an evaluation are left out, as are steps to the
         first rung.
     """
-    rng = np.random.default_rng([seed, 2])
+    rng, draws = np.random.default_rng([seed, 2]), draws.thinned(ENOUGH_DRAWS)
     seen = Seen.of(evidence, priors)
     models = [str(name) for name in evidence.rungs["model"]]
     tables = []
