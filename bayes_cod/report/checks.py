@@ -53,10 +53,10 @@ def priors_section(run: Run) -> Section | None:
 _PRIORS_READING = (
     "Each group of priors is raised to the powers 0.5 (half its weight) and 2 (twice its weight) by weighting the "
     "draws, with no new fit. Sensitivity is how fast the observed score's distribution moves with the weight; above "
-    f"{SENSITIVE_ABOVE:g} the forecast rests on the prior. Where the weights' Pareto k is above {RELIABLE_UP_TO:g} too "
-    "few draws carry the result, and it is not reliable. Sensitivity is relative to the forecast's own spread: close "
-    "to 0 or 100 points, changes of a sensitive forecast may still be small. A forecast that rests on a prior is not wrong; whoever "
-    "doubts the prior should doubt the forecast as far as the table says."
+    f"{SENSITIVE_ABOVE:g} the forecast rests on the prior. It is relative to the forecast's own spread, so close to 0 "
+    "or 100 points the changes may be small all the same. Where the weights' Pareto k is above "
+    f"{RELIABLE_UP_TO:g} too few draws carry the result, and it is not reliable. A forecast that rests on a prior is "
+    "not wrong; whoever doubts the prior should doubt the forecast as far as the table says."
 )
 
 

@@ -61,7 +61,7 @@ def test_a_step_that_was_not_expected_is_found() -> None:
 def test_rungs_without_an_evaluation_are_left_out() -> None:
     own, _, draws = fit(2, 50)
     first = own.groups[0]
-    first.n_trials[1] = 0
+    first.n_trials[1] = first.n_correct[1] = own.groups[1].n_correct[1] = 0  # groups share their trials
     table = rung_check(own, draws, Priors(), 0)
     assert set(table["model"]) == {"a", "c", "d"}
     assert table["pit"].between(0, 1).all()

@@ -13,6 +13,7 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Checked
 from bayes_cod.ladder import Target
 from bayes_cod.models.cod.forecaster import BayesianCOD
+from bayes_cod.models.cod.predict import Draws
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 from bayes_cod.models.cod.sensitivity import GROWTH, PASSING, PERSISTENT, PLACE, forecast_sensitivity, log_priors
 
@@ -65,7 +66,8 @@ def test_samples_run_over_chains_then_draws() -> None:
     own, posterior, draws = fit(3, 7)
     np.testing.assert_array_equal(draws.curvature[7:14], posterior["curvature"].values[1, :, 0])
     found = log_priors(posterior, draws, own, PRIORS)[GROWTH][:, 0]
-    alone = log_priors(posterior.isel(chain=[1]), draws, own, PRIORS)[GROWTH][:, 0]
+    second = posterior.isel(chain=[1])
+    alone = log_priors(second, Draws.of(second, own), own, PRIORS)[GROWTH][:, 0]
     np.testing.assert_allclose(found[7:14], alone)
 
 
