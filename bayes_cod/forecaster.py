@@ -127,3 +127,24 @@ class Explained(Sampled, Protocol):
     def cluster_observations(self) -> pd.DataFrame:
         """benchmark, cluster, model, flops, pass_rate of every cluster and rung."""
         ...
+
+
+@runtime_checkable
+class Checked(Sampled, Protocol):
+    """What a report can show of a forecaster that can be asked what its priors decide and whether its rungs fit."""
+
+    def prior_sensitivity(self, forecast: Forecast) -> pd.DataFrame:
+        """How a forecast of this fit moves when priors count for half or twice as much.
+
+        target, benchmark, prior ("evaluations": the likelihood), sensitivity, and at half and twice the weight:
+        median_half, median_twice, width_half, width_twice (changes, fractions), pareto_k_half, pareto_k_twice.
+        """
+        ...
+
+    def rung_check(self) -> pd.DataFrame:
+        """What was seen at the rungs beside what the fit expects there.
+
+        benchmark, model, kind ("fit": evaluated once more; "step": trained once more from the rung before), seen,
+        median, low90, high90 (fractions), pit.
+        """
+        ...

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -13,9 +14,10 @@ import pandas as pd
 import xarray as xr
 
 import bayes_cod
+from bayes_cod.checks import rung_summary
 from bayes_cod.errors import GateError
 from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Explained, Forecaster, Sampled
+from bayes_cod.forecaster import Checked, Explained, Forecaster, Sampled
 from bayes_cod.planning import Plan
 
 PACKAGES = ("numpy", "pandas", "xarray", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "arviz")
@@ -81,6 +83,16 @@ class Run:
         """The forecaster, where it can show its curves."""
         return self.forecaster if isinstance(self.forecaster, Explained) else None
 
+    @cached_property
+    def prior_sensitivity(self) -> pd.DataFrame | None:
+        """How the forecast moves with its priors, for a forecaster that can tell."""
+        return self.forecaster.prior_sensitivity(self.forecast) if isinstance(self.forecaster, Checked) else None
+
+    @cached_property
+    def rung_check(self) -> pd.DataFrame | None:
+        """What was seen at the rungs beside what the fit expects there, for a forecaster that can tell."""
+        return self.forecaster.rung_check() if isinstance(self.forecaster, Checked) else None
+
     @property
     def is_distribution(self) -> bool:
         """Whether the forecast has intervals; a point method gives one number."""
@@ -131,8 +143,17 @@ class Run:
                 for target in plan.targets
             ],
             "settings": dict(self.settings),
-            "facts": dict(self.forecast.facts),
+            "facts": {**self.forecast.facts, **self._checks()},
         }
+
+    def _checks(self) -> dict[str, Any]:
+        sensitivity, rungs = self.prior_sensitivity, self.rung_check
+        found: dict[str, Any] = {}
+        if sensitivity is not None:
+            found["prior_sensitivity"] = sensitivity.to_dict("records")
+        if rungs is not None:
+            found["rung_check"] = rung_summary(rungs).to_dict("records")
+        return found
 
 
 def run_forecast(plan: Plan, forecaster: Forecaster, *, settings: Mapping[str, Any], seed: int) -> Run:

@@ -153,3 +153,29 @@ class FakeBayes:
                 rate = np.clip(self.ladder.truth(model, row.benchmark) + 0.25 - 0.25 * row.cluster, 0, 1)
                 rows.append((row.benchmark, row.cluster, model, flops, rate))
         return pd.DataFrame(rows, columns=["benchmark", "cluster", "model", "flops", "pass_rate"])
+
+    def prior_sensitivity(self, forecast: Forecast) -> pd.DataFrame:
+        """Every forecast rests on growth, the less the later it comes; none on floors."""
+        cells = [(target, name) for target in forecast.targets for name in forecast.benchmarks]
+        rows = [
+            (target, name, prior, 0.3 / (1 + place) * share, 0.02, -0.01, 0.04, -0.03, 0.9, 0.1)
+            for prior, share in (("growth", 1.0), ("floor and level", 0.01), ("evaluations", 2.0))
+            for place, (target, name) in enumerate(cells)
+        ]
+        columns = ["target", "benchmark", "prior", "sensitivity", "median_half", "median_twice", "width_half"]
+        return pd.DataFrame(rows, columns=[*columns, "width_twice", "pareto_k_half", "pareto_k_twice"])
+
+    def rung_check(self) -> pd.DataFrame:
+        """The first benchmark's last step was not expected."""
+        rows = []
+        for place, name in enumerate(self.last):
+            for kind, first in (("fit", 0), ("step", 1)):
+                models = list(self.rungs["model"])[first:]
+                pit = np.full(len(models), 0.4)
+                if place == 0 and kind == "step":
+                    pit[-1] = 0.9999
+                rows += [
+                    (name, m, kind, self.ladder.truth(m, name), 0.5, 0.4, 0.6, p)
+                    for m, p in zip(models, pit, strict=True)
+                ]
+        return pd.DataFrame(rows, columns=["benchmark", "model", "kind", "seen", "median", "low90", "high90", "pit"])

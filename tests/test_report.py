@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,15 +11,19 @@ import numpy as np
 import pytest
 from helpers import MODELS, FakeBayes, items_text, write_ladder
 
-from bayes_cod import read_ladder
+from bayes_cod import methods, read_ladder
+from bayes_cod.output import write_json
 from bayes_cod.planning import plan_forecast
 from bayes_cod.report import build_report
+from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.numbers import flops, interval, number, percent, points
 from bayes_cod.run import Run, run_forecast
 
 SECTIONS = [
     "Forecast",
     "Benchmarks along compute",
+    "What the priors decide",
+    "Fit at the rungs",
     "Clusters of questions",
     "Clusters one by one",
     "Diagnostics",
@@ -127,6 +132,62 @@ def test_without_clusters_the_section_is_left_out(ladder_folder: Path, monkeypat
     empty = FakeBayes.clusters
     monkeypatch.setattr(FakeBayes, "clusters", lambda self: empty(self).iloc[:0])
     assert "Clusters o" not in build_report(make(ladder_folder))
+
+
+def test_what_the_priors_decide_is_told(ladder_folder: Path) -> None:
+    run = make(ladder_folder)
+    text = " ".join(Reader(build_report(run)).text)
+    assert "Of 2 forecasts, so many rest on a prior: 2 on that of growth; none on that of floor and level." in text
+    top = "The forecast of arith for huge rests most on one, the prior of growth: its median moves by \u22121.0 points"
+    assert f"{top} at twice its weight. The median that moves farthest is that of arith for huge: " in text
+    assert "Prior of growth: 2 of 2 forecasts rest on it" in text and "Prior of evaluations" not in text
+    section = priors_section(run)
+    assert section is not None and section.table is not None
+    half = "not reliable"  # there k is 0.9
+    assert section.table.rows[0] == ["arith", "huge", "0.30", half, "\u22121.0", half, "\u22123.0", "0.90 / 0.10"]
+
+
+def test_without_a_sensitive_forecast_there_is_no_table(ladder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = FakeBayes.prior_sensitivity
+    monkeypatch.setattr(FakeBayes, "prior_sensitivity", lambda self, f: made(self, f).assign(sensitivity=0.01))
+    section = priors_section(make(ladder_folder))
+    assert section is not None and section.table is None
+    assert section.text[0] == "None of the 2 forecasts rests on a prior."
+
+
+def test_at_most_a_dozen_rows_of_priors(tmp_path: Path) -> None:
+    many = {f"b{i}": items_text(f"b{i}", 5) for i in range(20)}
+    section = priors_section(make(write_ladder(tmp_path / "l", arith=None, logic=None, **many)))
+    assert section is not None and section.table is not None
+    assert 0 < len(section.table.rows) <= 12
+    sensitivity = [float(row[2]) for row in section.table.rows]
+    assert sensitivity == sorted(sensitivity, reverse=True)
+
+
+def test_only_benchmarks_that_are_off_have_a_verdict(ladder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = rungs_section(make(ladder_folder))
+    assert section is not None and section.table is not None and not section.folded
+    told = [text for text in section.text if "not expected" in text]
+    assert len(told) == 1 and told[0].startswith("arith: ") and "the step to large (" in told[0]
+    assert [row[-1] for row in section.table.rows] == ["off", "fits"]
+    made = FakeBayes.rung_check
+    monkeypatch.setattr(FakeBayes, "rung_check", lambda self: made(self).assign(pit=0.5))
+    fits = rungs_section(make(ladder_folder))
+    assert fits is not None and fits.folded and fits.text[-1] == "All benchmarks fit."
+
+
+def test_methods_that_can_not_tell_have_no_section(ladder_folder: Path) -> None:
+    plan = plan_forecast(read_ladder(ladder_folder))
+    run = run_forecast(plan, methods.make("last-rung", 0), settings={}, seed=0)
+    assert priors_section(run) is None and rungs_section(run) is None
+    assert not {"prior_sensitivity", "rung_check"} & set(run.record()["facts"])
+
+
+def test_checks_are_among_the_facts(ladder_folder: Path, tmp_path: Path) -> None:
+    write_json(make(ladder_folder).record(), tmp_path / "run.json")
+    facts = json.loads((tmp_path / "run.json").read_text())["facts"]
+    assert {row["prior"] for row in facts["prior_sensitivity"]} == {"growth", "floor and level", "evaluations"}
+    assert [row["off"] for row in facts["rung_check"] if row["kind"] == "step"] == [True, False]
 
 
 def test_numbers_as_they_are_read() -> None:

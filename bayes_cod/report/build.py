@@ -8,6 +8,7 @@ from datetime import date
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bayes_cod.report import sections
+from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.losses import losses_section
 from bayes_cod.report.numbers import flops
 from bayes_cod.report.section import Section
@@ -32,6 +33,8 @@ def build_report(run: Run) -> str:
         sections.curves_section(run),
         sections.losses_section(run),
         losses_section(run),
+        priors_section(run),
+        rungs_section(run),
         sections.clusters_section(run),
         sections.classes_section(run),
         sections.diagnostics_section(run),

@@ -23,6 +23,8 @@ from bayes_cod.models.cod.description import Description, cluster_rates, describ
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
 from bayes_cod.models.cod.predict import Draws, Scores, along, predict
 from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.rung_check import rung_check
+from bayes_cod.models.cod.sensitivity import forecast_sensitivity
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 FAR_DECADES = 2.0
@@ -36,7 +38,7 @@ _models = CompiledModels()
 class BayesianCOD:
     """Hierarchical laws over benchmarks and clusters of questions, with effective compute as a random walk.
 
-    Satisfies `bayes_cod.forecaster.Forecaster` and `Explained`.
+    Satisfies `bayes_cod.forecaster.Forecaster`, `Explained` and `Checked`.
 
     Parameters
     ----------
@@ -77,6 +79,7 @@ class BayesianCOD:
         self._described: Description | None = None
         self._sample: Callable[..., xr.DataTree] | None = None
         self._again = False
+        self._families = 1
 
     @property
     def name(self) -> str:
@@ -109,7 +112,7 @@ class BayesianCOD:
         shape = Shape.of(together)
         compiled = _models.get(shape, lambda: graph.build(shape))
         data = arrays(together, shape, self.priors)
-        self._evidence = evidence
+        self._evidence, self._families = evidence, len(together)
         self._sample = partial(sampling.sample, compiled, data, self.sampler, self.seed)
         self._draw(retry=False)
         self._judged(())
@@ -340,3 +343,32 @@ class BayesianCOD:
         evidence, draws, _ = self._fitted()
         some = draws.thinned(PLOT_SAMPLES)
         return predict(evidence, some, self._beyond(np.asarray(flops, dtype=float)), self.priors, self.seed)
+
+    # ---------------------------------------------------------------- checks
+
+    def prior_sensitivity(self, forecast: Forecast) -> pd.DataFrame:
+        """How a forecast of this fit moves when groups of priors count for half or twice as much.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `bayes_cod.models.cod.sensitivity.forecast_sensitivity`.
+
+        Raises
+        ------
+        InputError
+            If the forecast has not as many draws as the fit: it was made by another one, or before a retry.
+        """
+        evidence, draws, tree = self._fitted()
+        if forecast.draws.sizes["sample"] != len(draws):
+            raise InputError(
+                f"the forecast has {forecast.draws.sizes['sample']} draws and this fit {len(draws)}; "
+                "give a forecast that this fit made last"
+            )
+        posterior = tree["posterior"].to_dataset()
+        return forecast_sensitivity(forecast, posterior, draws, evidence, self.priors, self._families)
+
+    def rung_check(self) -> pd.DataFrame:
+        """What was seen at the rungs beside what the fit expects there; see `bayes_cod.models.cod.rung_check`."""
+        evidence, draws, _ = self._fitted()
+        return rung_check(evidence, draws, self.priors, self.seed)

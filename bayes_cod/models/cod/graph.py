@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from bayes_cod.models.cod import mapping
 from bayes_cod.models.cod.arrays import Shape
 from bayes_cod.models.cod.effective_compute import curved
-from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 
 GUESS_SCALE = 0.1
 TAIL_DEGREES = 4.0
@@ -176,7 +176,7 @@ def _limits(h: dict[str, Any], shape: Shape, chance: Any, eta: Any, total: tuple
     prior = -0.5 * ((logit - h["floor_mean"]) / h["floor_sd"]) ** 2 - pt.log(open_floor) - pt.log1p(-open_floor)
     scale = pt.log(pt.sigmoid(moved)) - 0.5 * pt.log(known)
     pm.Potential("floor_prior", pt.switch(chance > 0, -0.5 * free**2, prior + scale).sum())
-    multiplier = pm.Beta("chance_multiplier", h["below_chance"], 1.2, shape=shape.series)
+    multiplier = pm.Beta("chance_multiplier", h["below_chance"], CHANCE_SHAPE, shape=shape.series)
     floor = pm.Deterministic("floor", pt.switch(chance > 0, chance * multiplier, open_floor))
     return floor, pm.Deterministic("top", floor + (1 - floor) * (1 - h["ceiling"]))
 

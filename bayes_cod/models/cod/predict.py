@@ -146,7 +146,7 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
     shared_ahead, own_ahead = target_luck(
         draws.shared_walk, draws.own_walk, np.repeat(decades[:, None], n_benchmark, axis=1), rng
     )
-    trend = _trend(evidence, draws, decades, _persistent(evidence, draws, rng))
+    trend = _trend(evidence, draws, decades, persistent_path(evidence, draws, rng))
     own_ahead += draws.own_luck[:, None, None] * rng.standard_normal(own_ahead.shape)
     shared_ahead += draws.shared_luck[:, None] * rng.standard_normal(shared_ahead.shape)
     luck = draws.slope[:, None, :] * shared_ahead[..., None] + own_ahead
@@ -161,10 +161,10 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
     weights = np.array([group.weight for group in evidence.groups])
     share = np.bincount(owner, weights=weights, minlength=n_benchmark)
     for point in range(len(decades)):
-        rates = _rates(draws, owner, classes, trend[..., point])
+        rates = pass_rates(draws, owner, classes, trend[..., point])
         group_rates[:, point] = rates
         latent[:, point] = _full(rates, owner, weights, rest_size, chance, draws.map_increments, None, rng)
-        lucky = _rates(draws, owner, classes, trend[..., point] + luck[:, point])
+        lucky = pass_rates(draws, owner, classes, trend[..., point] + luck[:, point])
         irregular = np.where(classes == IRREGULAR, _transient(lucky, priors.irregular_concentration, rng), lucky)
         full = _full(irregular, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng)
         noise = np.sqrt(np.clip(full * (1 - full), 0, 1) / priors.whole_concentration + SMALLEST_NOISE**2)
@@ -178,7 +178,7 @@ def along(evidence: Evidence, draws: Draws, decades: FloatArray, seed: int) -> F
 
     At rungs it is what was seen there, beyond the last it goes on from what persists ``(sample, benchmark, point)``.
     """
-    persistent = _persistent(evidence, draws, np.random.default_rng(seed))
+    persistent = persistent_path(evidence, draws, np.random.default_rng(seed))
     decades = np.asarray(decades, dtype=float)
     within, ahead = (_trend(evidence, draws, decades, path) for path in (draws.path, persistent))
     return np.where(decades > 0, ahead, within)
@@ -193,7 +193,7 @@ def _trend(evidence: Evidence, draws: Draws, decades: FloatArray, path: FloatArr
     return np.asarray(growth + draws.slope[:, :, None] * (ahead + below)[:, None, :])
 
 
-def _persistent(evidence: Evidence, draws: Draws, rng: np.random.Generator) -> FloatArray:
+def persistent_path(evidence: Evidence, draws: Draws, rng: np.random.Generator) -> FloatArray:
     """Growth at the rungs without the luck that their runs did not pass on ``(sample, benchmark, rung)``."""
     nominal = np.diff(curved(evidence.decades[None, :], draws.curvature[:, None]), axis=1) + draws.shared_steps
     own_steps = np.diff(draws.path, axis=2) - draws.slope[:, :, None] * nominal[:, None, :]
@@ -221,7 +221,7 @@ def _interpolated(path: FloatArray, rungs: FloatArray, decades: FloatArray) -> F
     return np.asarray(path[..., right - 1] * (1 - share) + path[..., right] * share)
 
 
-def _rates(draws: Draws, owner: NDArray[np.int32], classes: NDArray[np.int64], growth: FloatArray) -> FloatArray:
+def pass_rates(draws: Draws, owner: NDArray[np.int32], classes: NDArray[np.int64], growth: FloatArray) -> FloatArray:
     """Pass rates of the groups where the benchmarks have grown by `growth` ``(sample, benchmark)``."""
     eta = draws.level + np.where(classes == LAW, draws.ratio * growth[:, owner], 0.0)
     floor, top = draws.floor[:, owner], draws.top[:, owner]

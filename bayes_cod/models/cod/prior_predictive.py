@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.models.cod.effective_compute import curved, curved_ahead
-from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 
 type FloatArray = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> x
     own = _walks(decades, np.exp(rng.normal(priors.own_walk, priors.own_walk_sd, n)), rng)
     level = rng.normal(priors.level_mean, priors.level_sd, n)
     guessed = 1 / (1 + np.exp(-rng.normal(priors.floor_mean, priors.floor_sd, n)))
-    floor = guessed if chance == 0 else chance * rng.beta(priors.below_chance, 1.2, n)
+    floor = guessed if chance == 0 else chance * rng.beta(priors.below_chance, CHANCE_SHAPE, n)
     top = floor + (1 - floor) * (1 - priors.ceiling)
     behind = curved(np.minimum(decades, 0.0)[None, :], curvature)
     theta = behind + curved_ahead(np.maximum(decades, 0.0)[None, :], curvature)

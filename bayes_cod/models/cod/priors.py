@@ -13,6 +13,8 @@ import numpy as np
 
 from bayes_cod.models.hyperparameters import Hyperparameters
 
+CHANCE_SHAPE = 1.2  # second parameter of the multiplier of chance: most weak models lose little of it
+
 
 @dataclass(frozen=True)
 class Priors(Hyperparameters):
@@ -58,7 +60,7 @@ class Priors(Hyperparameters):
         Score of a model that knows nothing on open questions, Normal on the logit: mostly below a few per cent, but
         short answers (a digit, yes or no) are guessed right a fifth of the time.
     below_chance
-        Multiplier of the chance level, Beta(below_chance, 1.2): weak models lose answers to the format.
+        Multiplier of the chance level, Beta(below_chance, CHANCE_SHAPE): weak models lose answers to the format.
     ceiling
         Share of questions that stay unanswered, fixed at almost none: a benchmark that levels off does so by its path.
     cluster_concentration

@@ -17,15 +17,13 @@ from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.grouping import WHOLE, Evidence, Group
 from bayes_cod.models.cod.predict import Draws, predict
-from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 from bayes_cod.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
 SAMPLER = SamplerSettings(draws=400, tune=400, chains=2, cores=2)
 THINNED = 100
-NOTHING_KNOWN_BELOW = 1.2
-"""Second parameter of the Beta prior of what weak models keep of the chance level, as in the graph."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def prior_draw(design: Design, priors: Priors, rng: np.random.Generator) -> tupl
     path = np.concatenate([np.zeros((n, 1)), np.cumsum(steps, axis=1)], axis=1)
     chance = np.array(design.chance)
     guessed = 1 / (1 + np.exp(-(priors.floor_mean + priors.floor_sd * normal(n))))
-    kept = rng.beta(priors.below_chance, NOTHING_KNOWN_BELOW, n)
+    kept = rng.beta(priors.below_chance, CHANCE_SHAPE, n)
     floor = np.where(chance > 0, chance * kept, guessed)
     level = priors.level_mean + priors.level_sd * normal(n)
     draws = Draws(
