@@ -11,6 +11,7 @@ from bayes_cod.report import sections
 from bayes_cod.report.losses import losses_section
 from bayes_cod.report.numbers import flops
 from bayes_cod.report.section import Section
+from bayes_cod.report.stacking import stacking_section
 from bayes_cod.run import Run
 
 
@@ -34,6 +35,7 @@ def build_report(run: Run) -> str:
         losses_section(run),
         sections.clusters_section(run),
         sections.classes_section(run),
+        stacking_section(run),
         sections.diagnostics_section(run),
         sections.data_section(run),
         sections.settings_section(run),
