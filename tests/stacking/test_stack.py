@@ -85,7 +85,7 @@ GOOD, BAD = {"bias": 0.0}, {"bias": 0.15}
 
 
 def test_the_better_member_is_recovered() -> None:
-    stack = make_stack(fakes(bad=BAD, good=GOOD)).fit(line())
+    stack = make_stack(fakes(bad=BAD, good=GOOD), strength=10).fit(line())
     assert len(stack.cells.matrices) == 2 * (2 + 2 + 1)  # benchmarks, and rungs ahead of cuts at 3, 4 and 5 rungs
     assert stack.weights["good"] > 0.6
     sure = make_stack(fakes(bad=BAD, good=GOOD), strength=0.01).fit(line())
