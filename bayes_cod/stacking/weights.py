@@ -65,7 +65,7 @@ def find_weights(matrices: FloatArray, prior: FloatArray, strength: float = STRE
 
     The first term is the mixture's mean CRPS in units of that at the prior weights, once a cell. The second is the
     logarithm of a Dirichlet density with its mode at p, worth s cells. Say one of two members has 0.3 of the other's
-    CRPS, on average over cells of independent errors: with s = 40 its weight is 0.59 after 12 cells, 0.73 after 60, 0.82
+    CRPS, over cells of independent errors: with s = 40 its weight is 0.59 after 12 cells, 0.73 after 60, 0.82
     after 240 and 0.89 after 1,200. Cells of one target share its luck, so s should not be small beside the number of
     benchmarks.
 
