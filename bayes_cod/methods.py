@@ -5,16 +5,17 @@ Modules are imported when a method is made, so that point methods never load PyM
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayes_cod.errors import InputError
 from bayes_cod.forecaster import Forecaster
+from bayes_cod.stacking.names import PREFIX, SEPARATOR, STACKS, members_of
 
 if TYPE_CHECKING:
     from bayes_cod.sampling import SamplerSettings
 
-KINDS = ("all", "baselines", "bayesian")
+KINDS = ("all", "baselines", "bayesian", "stacks")
 BAYESIAN = ("bayes-cod", "bayes-cod-clusters", "bayes-flp", "bayes-flpm")
 
 
@@ -25,7 +26,7 @@ def names(kind: str = "all") -> list[str]:
     ----------
     kind
         "baselines": point methods as they are; "all": these and their forms with a distribution (`+bootstrap`,
-        `+conformal`); "bayesian": the Bayesian models.
+        `+conformal`); "bayesian": the Bayesian models; "stacks": the ready-made mixtures of these.
 
     Raises
     ------
@@ -36,6 +37,8 @@ def names(kind: str = "all") -> list[str]:
         raise InputError(f"unknown kind of method '{kind}'; expected one of: {', '.join(KINDS)}")
     if kind == "bayesian":
         return list(BAYESIAN)
+    if kind == "stacks":
+        return list(STACKS)
     from bayes_cod import published
 
     every = published.names()
@@ -48,7 +51,8 @@ def resolve(words: Sequence[str]) -> list[str]:
     Parameters
     ----------
     words
-        Names, comma lists of names, or the kinds `all`, `baselines` and `bayesian`.
+        Names, comma lists of names, or the kinds `all`, `baselines`, `bayesian` and `stacks`. A stack of your own is
+        `stack:MEMBER/MEMBER`.
 
     Returns
     -------
@@ -78,11 +82,12 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
     Parameters
     ----------
     name
-        One of `names`.
+        One of `names`, or `stack:MEMBER/MEMBER`.
     seed
         Seed of everything random in it.
     **settings
-        Further arguments of the forecaster's class; point methods take none.
+        Further arguments of the forecaster's class; point methods take none. Stacks also take `sampling`: settings of
+        the sampler (`draws`, `chains`, ...) that replace the own ones of each member that samples.
 
     Raises
     ------
@@ -90,6 +95,9 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
         For an unknown name, or settings that the method doesn't take.
     """
     _check(name)
+    members = members_of(name)
+    if members is not None:
+        return _stack(name, members, seed, **settings)
     if name == "bayes-flpm":
         from bayes_cod.models.flpm.forecaster import BayesianFLPM
 
@@ -123,10 +131,49 @@ def default_sampler(name: str) -> SamplerSettings:
     return SamplerSettings()
 
 
+def is_bayesian(name: str) -> bool:
+    """Whether a method samples: a Bayesian model, or a stack with one."""
+    return any(member in BAYESIAN for member in members_of(name) or (name,))
+
+
+def is_stack(name: str) -> bool:
+    """Whether a method is a mixture of others."""
+    return members_of(name) is not None
+
+
+def _stack(
+    name: str, members: Sequence[str], seed: int, *, sampling: Mapping[str, Any] | None = None, **settings: Any
+) -> Forecaster:
+    from dataclasses import replace
+
+    from bayes_cod.evaluation.jobs import Method
+    from bayes_cod.stacking.forecaster import make_stack
+
+    if sampling and not is_bayesian(name):
+        raise InputError(f"no member of '{name}' samples, so it takes none of: {', '.join(sampling)}")
+    made = [
+        Method(
+            member,
+            {"sampler": replace(default_sampler(member), **sampling)} if sampling and is_bayesian(member) else {},
+        )
+        for member in members
+    ]
+    return make_stack(made, seed, name=name, **settings)
+
+
 def _check(name: str) -> None:
-    if name not in _known():
-        raise InputError(f"unknown method '{name}'; the methods are: {', '.join(_known())}")
+    for member in members_of(name) or (name,):
+        if member not in _single():
+            where = "" if member == name else f" in the stack '{name}'"
+            raise InputError(f"unknown method '{member}'{where}; the methods are: {', '.join(_known())}")
+    members = members_of(name) or ()
+    if len(set(members)) < len(members):
+        raise InputError(f"the stack '{name}' names a method twice; name each once")
 
 
 def _known() -> list[str]:
+    return [*_single(), *STACKS, f"{PREFIX}MEMBER{SEPARATOR}MEMBER"]
+
+
+def _single() -> list[str]:
     return [*BAYESIAN, *names("all")]

@@ -38,7 +38,7 @@ def backtest(
         list[str],
         typer.Option(
             help="Method to test (repeat, or give a comma list): a name, baselines (all point methods), all (these and "
-            "their +bootstrap and +conformal forms) or bayesian.",
+            "their +bootstrap and +conformal forms), bayesian or stacks.",
             metavar="M",
         ),
     ],
@@ -84,12 +84,15 @@ def backtest(
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
     +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-cod-clusters, bayes-flp, bayes-flpm.
+    Mixtures, weighted by a back-test inside the ladder: stack, cod-flp, stack-points, or stack:M/M of any methods.
 
     For example:
 
       bayes-cod backtest microladder --method all --out out
 
       bayes-cod backtest my_ladder/ --family mine --method bayes-cod,exponential+bootstrap --jobs 2 --out out
+
+      bayes-cod backtest microladder --method stack:bnsl+bootstrap/exponential+bootstrap,stack-points --out out
 
       bayes-cod backtest my_ladder/ --method baselines --min-rungs 2 --max-decades 1 --benchmark math500 --out out
     """

@@ -77,7 +77,8 @@ def forecast(
         str,
         typer.Option(
             help="How to forecast; 'bayes-cod backtest --help' lists the methods. Here flp is the Bayesian form "
-            "(bayes-flp), and flp-published what a back-test calls flp."
+            "(bayes-flp), and flp-published what a back-test calls flp. Mixtures of methods are stack, cod-flp, "
+            "stack-points, or stack:M/M of any methods by their names in a back-test."
         ),
     ] = DEFAULT_METHOD,
     pool: Annotated[
@@ -103,6 +104,8 @@ def forecast(
       bayes-cod forecast my_ladder/ --family mine --target-flops 3.8e24 --benchmark math500@temp1 --out out
 
       bayes-cod forecast my_ladder/ --method flp --target-params 7e9 --target-tokens 3.9e12 --out out
+
+      bayes-cod forecast my_ladder/ --method stack:bayes-cod/bayes-flp/bnsl+bootstrap --target mine-70b --out out
 
       bayes-cod forecast my_ladder/ --benchmark math500 --setting temp1 --cut mine-7b --pool none --out out
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
-from bayes_cod.methods import BAYESIAN
+from bayes_cod.methods import is_bayesian, is_stack
 from bayes_cod.planning import Pool
 from bayes_cod.readers.tables import read_tables
 
@@ -49,7 +49,9 @@ def given_settings(draws: int | None, chains: int | None) -> dict[str, Any]:
 def sampling_settings(method: str, draws: int | None, chains: int | None) -> dict[str, Any]:
     """Settings of a method from `--draws` and `--chains`; none where neither was given."""
     given = given_settings(draws, chains)
-    if not given or method not in BAYESIAN:
+    if given and is_stack(method):
+        return {"sampling": given}  # each member that samples has a default of its own to put them into
+    if not given or not is_bayesian(method):
         return given  # a point method refuses them by name
     from bayes_cod.methods import default_sampler  # loads PyMC
 

@@ -32,7 +32,7 @@ _NO_INFLUENCE = (
     *("commands/", "datasets/", "decisions/", "plots/", "readers/", "report/"),
 )
 # Parts that the published methods don't import, so that work on the models leaves their finished jobs valid.
-_NO_INFLUENCE_ON_POINTS = ("methods.py", "models/", "sampling.py")
+_NO_INFLUENCE_ON_POINTS = ("methods.py", "models/", "sampling.py", "stacking/")
 
 
 @dataclass(frozen=True)

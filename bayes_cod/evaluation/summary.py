@@ -111,7 +111,7 @@ def best_baseline(
         Cells of a back-test.
     candidates
         Methods to choose from. Where not given: point methods made into distributions (`+bootstrap`,
-        `+conformal`) or, if none was run, all that are not Bayesian.
+        `+conformal`) or, if none was run, all that are neither Bayesian nor stacks.
     min_answered
         A candidate must have answered more than this share of the cells.
 
@@ -122,7 +122,7 @@ def best_baseline(
     """
     names = _names(cells)
     if candidates is None:
-        plain = [name for name in names if name not in registry.names("bayesian")]
+        plain = [name for name in names if not registry.is_bayesian(name) and not registry.is_stack(name)]
         candidates = [name for name in plain if name.endswith(_DISTRIBUTION)] or plain
     common = common_cells(cells, candidates, min_answered=min_answered)
     if common.empty:

@@ -12,6 +12,7 @@ from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.losses import losses_section
 from bayes_cod.report.numbers import flops
 from bayes_cod.report.section import Section
+from bayes_cod.report.stacking import stacking_section
 from bayes_cod.run import Run
 
 
@@ -37,6 +38,7 @@ def build_report(run: Run) -> str:
         rungs_section(run),
         sections.clusters_section(run),
         sections.classes_section(run),
+        stacking_section(run),
         sections.diagnostics_section(run),
         sections.data_section(run),
         sections.settings_section(run),
