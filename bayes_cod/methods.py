@@ -5,7 +5,7 @@ Modules are imported when a method is made, so that point methods never load PyM
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayes_cod.errors import InputError
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from bayes_cod.sampling import SamplerSettings
 
 KINDS = ("all", "baselines", "bayesian")
-BAYESIAN = ("bayes-cod", "bayes-cod-clusters", "bayes-flp", "bayes-flpm")
+WITH_PRIOR = ("bayes-cod", "bayes-cod-clusters")
+"""Methods that take a learnt prior."""
+BAYESIAN = (*WITH_PRIOR, "bayes-flp", "bayes-flpm")
 
 
 def names(kind: str = "all") -> list[str]:
@@ -82,7 +84,8 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
     seed
         Seed of everything random in it.
     **settings
-        Further arguments of the forecaster's class; point methods take none.
+        Further arguments of the forecaster's class; point methods take none. For the methods in `WITH_PRIOR`,
+        `priors` may be what `LearntPrior.record` gives, which JSON can hold.
 
     Raises
     ------
@@ -104,6 +107,10 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
 
         if name == "bayes-cod-clusters":
             settings = {"grouping": GroupingSettings(clusters="model")} | settings
+        if isinstance(settings.get("priors"), Mapping):
+            from bayes_cod.models.cod.learnt_prior import LearntPrior
+
+            settings = settings | {"priors": LearntPrior.of(settings["priors"])}
         return BayesianCOD(seed=seed, name=name, **settings)
     if settings:
         raise InputError(f"method '{name}' takes no settings; given: {', '.join(settings)}")
