@@ -33,7 +33,11 @@ SHIPPED_COUNTS_AS = 2
 """Families that the shipped prior is worth where the least width of a learnt one is set."""
 NARROWEST = 0.5
 """Least width of a learnt prior, in widths of the shipped one, however many families agree."""
-_GRID = np.linspace(0.0, 8.0, 1601)
+COMMON_SHARE = 1 / 3
+"""Share of the shipped prior's variance that is about where families lie; the rest is how they differ."""
+BETWEEN_SD = 0.5
+"""How well their spread is known before any family is seen: sd of its logarithm, a factor of 2.7 either way at 95 %."""
+_GRID = np.linspace(-5.0, 5.0, 1001)
 
 
 @dataclass(frozen=True)
@@ -144,13 +148,15 @@ def combine(evidence: Sequence[Told], centre: float, sd: float, *, held: bool = 
 
     The normal model with two levels (Rubin 1981, J. Educ. Stat. 6; Gelman et al., Bayesian Data Analysis, 3rd ed.,
     section 5.4; Röver 2020, J. Stat. Softw. 93): family i told ``m_i ~ N(theta_i, s_i)``, families are
-    ``theta_i ~ N(mu, tau)``. The shipped prior is the distribution of a new family before any is seen, half of its
-    variance each for where families lie and for how they differ: ``mu ~ N(centre, sd / sqrt(2))`` and
-    ``tau ~ HalfNormal(sd / sqrt(2))``. mu is integrated out exactly and tau on a grid, so the uncertainty of both is in
-    the result, whose first two moments are returned.
+    ``theta_i ~ N(mu, tau)``. The shipped prior is the distribution of a new family before any is seen. A third of its
+    variance (`COMMON_SHARE`) is for where families lie, ``mu ~ N(centre, sd / sqrt(3))``, and two thirds are for how
+    they differ: tau is LogNormal with the standard deviation `BETWEEN_SD` and ``E tau**2 = 2 / 3 sd**2``, which is
+    away from 0, as two or three families that agree are no proof that all do. mu is integrated out exactly and tau on
+    a grid, so the uncertainty of both is in the result, whose first two moments are returned.
 
-    So without a family the shipped prior comes back; one family known exactly moves the centre about half of the way;
-    a family that tells little moves it little; families that differ by more than the shipped prior allows widen it.
+    So without a family the shipped prior comes back; one family known exactly moves the centre not quite half of the
+    way; a family that tells little moves it little; families that differ by more than the shipped prior allows widen
+    it.
 
     Few families can agree by chance. With k of them the standard deviation is at least ``sqrt(2 / (2 + k))`` of the
     shipped one (as if that were worth two families: `SHIPPED_COUNTS_AS`), and never below half of it (`NARROWEST`).
@@ -166,9 +172,9 @@ def combine(evidence: Sequence[Told], centre: float, sd: float, *, held: bool = 
     """
     k = len(evidence)
     if k == 0:
-        return Estimate(centre, sd, sd / np.sqrt(2), 0)
-    part = sd / np.sqrt(2)
-    tau = part * _GRID[:, None]
+        return Estimate(centre, sd, sd * float(np.sqrt(1 - COMMON_SHARE)), 0)
+    part = sd * np.sqrt(COMMON_SHARE)
+    tau = sd * np.sqrt(1 - COMMON_SHARE) * np.exp(BETWEEN_SD * (_GRID - BETWEEN_SD))[:, None]
     away, own = (np.array(values) for values in zip(*((one.mean - centre, one.sd) for one in evidence), strict=True))
     weight = 1 / (own**2 + tau**2)
     precision = part**-2 + weight.sum(axis=1)

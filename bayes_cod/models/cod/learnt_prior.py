@@ -134,10 +134,12 @@ class LearntPrior:
         part = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8")
-            part.replace(file)
+            try:
+                part.write_text(text, encoding="utf-8")
+                part.replace(file)
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise InputError(f"cannot be written to ({error.strerror}); choose another --out", file=file) from None
 
     @classmethod
