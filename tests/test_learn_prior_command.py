@@ -71,7 +71,7 @@ def test_learning_writes_a_prior_and_tells_what_changed(
     [
         (("--family", "nobody"), "unknown family 'nobody'"),
         (("--family", "refused"), "no family could teach a prior: refused of others: refused by the convergence gate"),
-        (("--family", "short"), "no family could teach a prior: short of others: 2 rungs"),
+        (("--family", "short"), "no family could teach a prior: short of others: 2 of the 3 rungs"),
         (("--benchmark", "nothing"), "unknown benchmark 'nothing'"),
         (("--seed", "-1"), "--seed is -1"),
     ],

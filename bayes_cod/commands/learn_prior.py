@@ -33,7 +33,7 @@ MEANING = {
 def learn_prior(
     ladders: Annotated[
         list[str],
-        typer.Argument(help="Folders of tables, tables, or the word microladder: one or more.", metavar="LADDER..."),
+        typer.Argument(help="Folders of tables, tables, or the word microladder: one or more.", metavar="LADDER"),
     ],
     out: Annotated[Path, typer.Option(help="File for the prior, such as prior.json; replaced if it is there.")],
     family: Annotated[

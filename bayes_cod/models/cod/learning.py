@@ -286,8 +286,8 @@ def lessons(
         for family in sorted(set(ladder.families) & set(families or ladder.families)):
             rungs = kept.rungs(family)
             models = [str(name) for name in rungs["model"]]
-            if rungs["flops"].nunique() < FEWEST_RUNGS:
-                reason = f"{rungs['flops'].nunique()} rungs of different compute; {FEWEST_RUNGS} are needed"
+            if (n := rungs["flops"].nunique()) < FEWEST_RUNGS:
+                reason = f"{n} of the {FEWEST_RUNGS} rungs of different compute that are needed"
                 left_out.append(LeftOut(family, ladder.name, reason))
                 continue
             for model in models:
