@@ -79,7 +79,9 @@ def run(ladder: Ladder, families: Sequence[str], work: Path) -> pd.DataFrame:
             print(f"{ladder.name} without {family}, {name}: {found}", file=sys.stderr, flush=True)
         methods = [Method(SHIPPED, {}, make_either), Method(LEARNT, {"priors": prior.record()}, make_either)]
         cells.append(backtest(ladder, methods, families=[family], folder=work / "jobs", progress=_tell))
-        print(table(pd.concat(cells)).to_string(index=False), flush=True)
+        silent = cells[-1][cells[-1]["status"] != "ok"]
+        for (name, reason), rows in silent.groupby(["method", "reason"]):
+            print(f"{ladder.name}, {family}, {name}: {len(rows)} cells not answered: {reason}", flush=True)
     return pd.concat(cells, ignore_index=True)
 
 
@@ -114,6 +116,7 @@ def main() -> None:
         ladder = read_ladder(options.shared / name)
         chosen = ladder.select(benchmarks=STUDIES[name]) if STUDIES[name] else ladder
         cells = run(chosen, families, options.work / name)
+        print(table(cells).to_string(index=False), flush=True)
         cells.to_csv(options.work / name / "cells.csv", index=False)
         table(cells).to_csv(options.work / name / "summary.csv", index=False)
         for score in ("abs_error", "crps"):
