@@ -6,7 +6,7 @@ command line can see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -71,6 +71,15 @@ class Sampled(Protocol):
     @property
     def gate_passed(self) -> bool:
         """Whether every diagnostic allows the result to be reported."""
+        ...
+
+
+@runtime_checkable
+class Taught(Protocol):
+    """What a forecaster has whose prior may have been learnt from other families."""
+
+    def taught_by(self, family: str, models: Collection[str]) -> str:
+        """What of a family (known by its name or its models) the prior was learnt from, in words; empty if nothing."""
         ...
 
 

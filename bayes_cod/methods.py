@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from bayes_cod.sampling import SamplerSettings
 
 KINDS = ("all", "baselines", "bayesian", "stacks")
-BAYESIAN = ("bayes-cod", "bayes-cod-clusters", "bayes-flp", "bayes-flpm")
+WITH_PRIOR = ("bayes-cod", "bayes-cod-clusters")
+"""Methods that take a learnt prior."""
+BAYESIAN = (*WITH_PRIOR, "bayes-flp", "bayes-flpm")
 
 
 def names(kind: str = "all") -> list[str]:
@@ -86,7 +88,8 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
     seed
         Seed of everything random in it.
     **settings
-        Further arguments of the forecaster's class; point methods take none. Stacks also take `sampling`: settings of
+        Further arguments of the forecaster's class; point methods take none. For the methods in `WITH_PRIOR`,
+        `priors` may be what `LearntPrior.record` gives, which JSON can hold. Stacks also take `sampling`: settings of
         the sampler (`draws`, `chains`, ...) that replace the own ones of each member that samples.
 
     Raises
@@ -112,6 +115,10 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
 
         if name == "bayes-cod-clusters":
             settings = {"grouping": GroupingSettings(clusters="model")} | settings
+        if isinstance(settings.get("priors"), Mapping):
+            from bayes_cod.models.cod.learnt_prior import LearntPrior
+
+            settings = settings | {"priors": LearntPrior.of(settings["priors"])}
         return BayesianCOD(seed=seed, name=name, **settings)
     if settings:
         raise InputError(f"method '{name}' takes no settings; given: {', '.join(settings)}")

@@ -189,22 +189,9 @@ def gate(reported: Mapping[str, NDArray[np.float64]], tree: xr.DataTree) -> Gate
     """
     rows: list[dict[str, Any]] = []
     for name, draws in reported.items():
-        chains = draws.shape[0]
-        if np.ptp(draws) == 0:  # a constant is known, not badly sampled
-            r_hat, bulk, tail = 1.0, float(draws.size), float(draws.size)
-        else:
-            r_hat = float(az.rhat(draws))
-            bulk, tail = float(az.ess(draws, method="bulk")), float(az.ess(draws, method="tail", prob=TAIL))
-        enough = ESS_PER_CHAIN * chains
-        rows.append(
-            {
-                "quantity": name,
-                "r_hat": r_hat,
-                "ess_bulk": bulk,
-                "ess_tail": tail,
-                "passed": r_hat < R_HAT_BELOW and bulk > enough and tail > enough,
-            }
-        )
+        r_hat, bulk, tail = _mixing(draws)
+        passed = _enough(draws, r_hat, bulk, tail)
+        rows.append({"quantity": name, "r_hat": r_hat, "ess_bulk": bulk, "ess_tail": tail, "passed": passed})
     stats = tree["sample_stats"]
     divergences = int(stats["diverging"].sum())
     rows.append({"quantity": "divergences", "value": divergences, "limit": 0, "passed": divergences == 0})
@@ -213,3 +200,21 @@ def gate(reported: Mapping[str, NDArray[np.float64]], tree: xr.DataTree) -> Gate
     rows.append({"quantity": "E-BFMI", "value": bfmi, "limit": E_BFMI_ABOVE, "passed": bfmi > E_BFMI_ABOVE})
     columns = ["quantity", "r_hat", "ess_bulk", "ess_tail", "value", "limit", "passed"]
     return Gate(pd.DataFrame(rows).reindex(columns=columns))
+
+
+def mixed(draws: NDArray[np.float64]) -> bool:
+    """Whether the chains of one quantity ``(chain, draw)`` are within the gate's limits."""
+    return _enough(draws, *_mixing(draws))
+
+
+def _mixing(draws: NDArray[np.float64]) -> tuple[float, float, float]:
+    """R-hat, bulk and tail effective sample size."""
+    if np.ptp(draws) == 0:  # a constant is known, not badly sampled
+        return 1.0, float(draws.size), float(draws.size)
+    tail = float(az.ess(draws, method="tail", prob=TAIL))
+    return float(az.rhat(draws)), float(az.ess(draws, method="bulk")), tail
+
+
+def _enough(draws: NDArray[np.float64], r_hat: float, bulk: float, tail: float) -> bool:
+    enough = ESS_PER_CHAIN * draws.shape[0]
+    return r_hat < R_HAT_BELOW and bulk > enough and tail > enough

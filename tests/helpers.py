@@ -58,8 +58,10 @@ def write_ladder(folder: Path, **files: str | bytes | None) -> Path:
 class FakeBayes:
     """A forecaster with everything that a Bayesian one has, and no sampling: draws around the last rung's score."""
 
-    def __init__(self, seed: int = 0, sampler: SamplerSettings | None = None, gate_passed: bool = True) -> None:
-        self.seed = seed
+    def __init__(
+        self, seed: int = 0, sampler: SamplerSettings | None = None, gate_passed: bool = True, priors: Any = None
+    ) -> None:
+        self.seed, self.priors = seed, priors
         self.draws, self.chains = (60, 2) if sampler is None else (sampler.draws, sampler.chains)
         self._gate_passed = gate_passed
 

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder
+from bayes_cod.commands.options import check_seed, open_ladder, open_prior
 from bayes_cod.errors import InputError
 from bayes_cod.output import Writer, check_folder, write_together
 
@@ -65,6 +65,14 @@ def backtest(
         Literal["others", "none"],
         typer.Option(help="What methods that learn from other families are given: this ladder's others, or none."),
     ] = "none",
+    prior: Annotated[
+        Path | None,
+        typer.Option(
+            help="Prior learnt from families other than those forecast, a file of 'bayes-cod learn-prior'. bayes-cod "
+            "and bayes-cod-clusters use it, other methods do not.",
+            metavar="FILE",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, data and code give the same numbers.")] = 0,
     jobs: Annotated[int, typer.Option(help="Jobs at a time; -1: one a core.")] = 1,
     dask: Annotated[
@@ -95,6 +103,8 @@ def backtest(
       bayes-cod backtest microladder --method stack:bnsl+bootstrap/exponential+bootstrap,stack-points --out out
 
       bayes-cod backtest my_ladder/ --method baselines --min-rungs 2 --max-decades 1 --benchmark math500 --out out
+
+      bayes-cod backtest my_ladder/ --family mine --method bayes-cod --prior prior.json --out out
     """
     check_folder(out)
     check_seed(seed)
@@ -102,9 +112,12 @@ def backtest(
         raise InputError(f"--jobs is {jobs}; give a number of at least 1, or -1 for one a core")
     from bayes_cod.evaluation import Method, common_cells, summarise, summary_table
     from bayes_cod.evaluation import backtest as run_backtest
-    from bayes_cod.methods import resolve
+    from bayes_cod.methods import WITH_PRIOR, resolve
 
-    methods = [Method(name) for name in resolve(method)]
+    names = resolve(method)
+    learnt = open_prior(prior, names)
+    with_prior = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
+    methods = [Method(name, with_prior if name in WITH_PRIOR else {}) for name in names]
     with stage("reading"):
         read = open_ladder(ladder)
     with _cluster(dask), _bar(out) as progress:

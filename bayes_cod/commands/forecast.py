@@ -14,6 +14,7 @@ from bayes_cod.commands.options import (
     check_seed,
     open_ladder,
     open_pool,
+    open_prior,
     sampling_settings,
 )
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
@@ -84,6 +85,14 @@ def forecast(
     pool: Annotated[
         str, typer.Option(help="Other families to learn from: others (of this ladder), none, or another ladder's path.")
     ] = "none",
+    prior: Annotated[
+        Path | None,
+        typer.Option(
+            help="Prior learnt from other families, a file of 'bayes-cod learn-prior' (for bayes-cod and "
+            "bayes-cod-clusters). Left out: the shipped one.",
+            metavar="FILE",
+        ),
+    ] = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Draws a chain, where the method samples.")] = None,
     chains: Annotated[int | None, typer.Option(min=1, help="Chains, where the method samples.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same numbers.")] = 0,
@@ -108,9 +117,13 @@ def forecast(
       bayes-cod forecast my_ladder/ --method stack:bayes-cod/bayes-flp/bnsl+bootstrap --target mine-70b --out out
 
       bayes-cod forecast my_ladder/ --benchmark math500 --setting temp1 --cut mine-7b --pool none --out out
+
+      bayes-cod forecast my_ladder/ --family mine --target mine-70b --prior prior.json --out out
     """
     check_folder(out)
     check_seed(seed)
+    method = FORECAST_NAMES.get(method, method)
+    learnt = open_prior(prior, [method])
     with stage("reading"):
         plan = plan_forecast(
             open_ladder(ladder),
@@ -124,12 +137,14 @@ def forecast(
             cut=cut,
             pool=open_pool(pool),
         )
-    method = FORECAST_NAMES.get(method, method)
     sampling = sampling_settings(method, draws, chains)
+    if learnt is not None:
+        sampling["priors"] = learnt
     settings = {
         "cut": cut,
         "setting": setting,
         "pool": pool,
+        "prior": None if learnt is None or prior is None else {"file": prior.name, **learnt.origin()},
         "draws": draws,
         "chains": chains,
         "allow_failed_gate": allow_failed_gate,

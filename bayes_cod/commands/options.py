@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
-from bayes_cod.methods import is_bayesian, is_stack
+from bayes_cod.methods import WITH_PRIOR, is_bayesian, is_stack
 from bayes_cod.planning import Pool
 from bayes_cod.readers.tables import read_tables
+
+if TYPE_CHECKING:
+    from bayes_cod.models.cod.learnt_prior import LearntPrior
 
 BUNDLED = "microladder"
 DEFAULT_METHOD = "bayes-cod"
@@ -56,3 +60,23 @@ def sampling_settings(method: str, draws: int | None, chains: int | None) -> dic
     from bayes_cod.methods import default_sampler  # loads PyMC
 
     return {"sampler": replace(default_sampler(method), **given)}
+
+
+def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
+    """Read `--prior`; None where it was not given.
+
+    Raises
+    ------
+    InputError
+        If none of the methods takes a prior, or for a file that is not one.
+    """
+    if file is None:
+        return None
+    if not set(methods) & set(WITH_PRIOR):
+        raise InputError(
+            f"--prior is for {' and '.join(WITH_PRIOR)}; {', '.join(methods[:3])} can't use one, so leave it out or "
+            "choose another --method"
+        )
+    from bayes_cod.models.cod.learnt_prior import LearntPrior
+
+    return LearntPrior.load(file)

@@ -13,8 +13,9 @@ import pandas as pd
 
 from bayes_cod import methods as registry
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation.cells import COLUMNS, CutBy, plan
+from bayes_cod.evaluation.cells import COLUMNS, CutBy, Fit, plan
 from bayes_cod.evaluation.jobs import Job, Method, View, load, make_job, run_batch
+from bayes_cod.forecaster import Forecaster, Taught
 from bayes_cod.ladder import Ladder
 
 BATCHES = 8
@@ -84,11 +85,13 @@ def backtest(
     Raises
     ------
     InputError
-        For unknown names, methods named twice, or if the ladder leaves no cell.
+        For unknown names, methods named twice, a prior learnt from a family to forecast, or if the ladder leaves no
+        cell.
     """
-    _check(methods, pool)
+    made = _check(methods, pool)
     chosen = ladder.select(benchmarks=benchmarks) if benchmarks else ladder
     fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
+    _check_unseen(made, fits)
     data_hash = chosen.data_hash()
     jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=pool) for method in methods for fit in fits]
     store = None if folder is None else Path(folder)
@@ -102,7 +105,7 @@ def backtest(
     return pd.concat([results[job.key] for job in jobs], ignore_index=True)[list(COLUMNS)]
 
 
-def _check(methods: Sequence[Method], pool: str) -> None:
+def _check(methods: Sequence[Method], pool: str) -> list[Forecaster]:
     names = [method.name for method in methods]
     if not names:
         raise InputError("no method was given to test; see bayes_cod.methods.names()")
@@ -110,8 +113,21 @@ def _check(methods: Sequence[Method], pool: str) -> None:
         raise InputError(f"methods must have different names; given: {', '.join(names)}")
     if pool not in ("others", "none"):
         raise InputError(f"pool is '{pool}'; expected 'others' or 'none'")
-    for method in methods:
-        method.make(method.name, 0, **method.settings)  # an unknown name or setting fails now and not hours later
+    # an unknown name or setting fails now and not hours later
+    return [method.make(method.name, 0, **method.settings) for method in methods]
+
+
+def _check_unseen(made: Sequence[Forecaster], fits: Sequence[Fit]) -> None:
+    """Refuse a prior that was learnt from what is to be forecast: its truth would be in the forecast."""
+    for forecaster in made:
+        if not isinstance(forecaster, Taught):
+            continue
+        for fit in fits:
+            if seen := forecaster.taught_by(fit.family, [*fit.models, *(target.name for target in fit.targets)]):
+                raise InputError(
+                    f"the prior of '{forecaster.name}' was learnt from {seen}, which is to be forecast, so its "
+                    "results would leak; learn a prior from other families, or forecast others with --family"
+                )
 
 
 def _resume(jobs: Sequence[Job], folder: Path | None) -> dict[str, pd.DataFrame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -21,6 +21,7 @@ from bayes_cod.models.cod import graph
 from bayes_cod.models.cod.arrays import Shape, arrays
 from bayes_cod.models.cod.description import Description, cluster_rates, describe
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
+from bayes_cod.models.cod.learnt_prior import LearntPrior
 from bayes_cod.models.cod.predict import Draws, Scores, along, predict
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.cod.rung_check import rung_check
@@ -45,7 +46,7 @@ class BayesianCOD:
     seed
         Seed of the split of trials, the sampler and the noise ahead.
     priors
-        See `Priors`.
+        See `Priors`; or a `LearntPrior`, which also tells what it was learnt from.
     grouping
         See `GroupingSettings`.
     sampler
@@ -60,7 +61,7 @@ class BayesianCOD:
         self,
         seed: int = 0,
         *,
-        priors: Priors | None = None,
+        priors: Priors | LearntPrior | None = None,
         grouping: GroupingSettings | None = None,
         sampler: SamplerSettings | None = None,
         name: str = "bayes-cod",
@@ -68,7 +69,8 @@ class BayesianCOD:
     ) -> None:
         self.seed = seed
         self.retry = retry
-        self.priors = priors or Priors()
+        self.learnt = priors if isinstance(priors, LearntPrior) else None
+        self.priors = priors.priors if isinstance(priors, LearntPrior) else priors or Priors()
         self.grouping = grouping or GroupingSettings()
         self.sampler = sampler or SamplerSettings()
         self._name = name
@@ -86,6 +88,10 @@ class BayesianCOD:
         """Name in tables, reports and on the command line."""
         return self._name
 
+    def taught_by(self, family: str, models: Collection[str]) -> str:
+        """What of a family the prior was learnt from, in words; empty if nothing."""
+        return self.learnt.overlap(family, models) if self.learnt is not None else ""
+
     # ---------------------------------------------------------------- fit
 
     def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
@@ -101,8 +107,9 @@ class BayesianCOD:
         Raises
         ------
         InputError
-            With fewer than two rungs, or without an items table.
+            With fewer than two rungs, without an items table, or if the prior was learnt from a family of the pool.
         """
+        self._check_pool(pool)
         evidence = gather(ladder, self.grouping, self.seed)
         return self.fit_evidence(evidence, self._pooled(pool) if pool is not None else ())
 
@@ -143,6 +150,15 @@ class BayesianCOD:
                 with suppress(InputError):
                     found.append(gather(pool.select(family=family), whole, self.seed))
         return tuple(found)
+
+    def _check_pool(self, pool: Ladder | None) -> None:
+        for family in sorted(pool.families) if pool is not None else ():
+            assert pool is not None
+            if seen := self.taught_by(family, [str(name) for name in pool.rungs(family)["model"]]):
+                raise InputError(
+                    f"the prior was learnt from {seen}, which is in the pool too, so that its results would count "
+                    "twice; use --pool none, or a prior learnt without it"
+                )
 
     def _judge(self, decades: NDArray[np.float64], labels: Sequence[str]) -> Gate:
         evidence, draws, tree = self._fitted()
@@ -201,6 +217,7 @@ class BayesianCOD:
                 "grouping": asdict(self.grouping),
                 "sampler": asdict(self.sampler),
                 "seed": self.seed,
+                "prior_learnt_from": None if self.learnt is None else self.learnt.origin()["families"],
             },
             "n_rungs": len(evidence.decades),
         }
@@ -214,6 +231,12 @@ class BayesianCOD:
     def _warnings(self, targets: Sequence[Target], decades: NDArray[np.float64]) -> list[str]:
         evidence, _, _ = self._fitted()
         found = list(evidence.notes)
+        for family in dict.fromkeys([*evidence.rungs["family"].astype(str), *(target.family for target in targets)]):
+            if seen := self.taught_by(family, [*evidence.rungs["model"], *(target.name for target in targets)]):
+                found.append(
+                    f"the prior was learnt from {seen}: results of this family count twice, and intervals are too "
+                    "narrow; use a prior learnt from other families"
+                )
         if len(evidence.decades) == 2:
             found.append("two rungs only: the slope rests on the prior; intervals are wide on purpose")
         for target, distance in zip(targets, decades, strict=True):

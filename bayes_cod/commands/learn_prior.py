@@ -1,0 +1,135 @@
+"""`bayes-cod learn-prior`: from families with results to a prior for forecasts of another family."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+from bayes_cod.commands.console import screen, stage
+from bayes_cod.commands.options import check_seed, given_settings, open_ladder
+from bayes_cod.errors import InputError
+
+if TYPE_CHECKING:
+    from bayes_cod.models.cod.learnt_prior import LearntPrior
+
+Z90 = 1.645
+MEANING = {
+    "slope_mean": "mean slope of a family, eta per decade",
+    "slope_spread": "spread of its benchmarks' slopes",
+    "curvature_mean": "curvature, per decade",
+    "shared_walk": "shared luck that lasts, decades per root decade",
+    "own_walk": "a benchmark's luck that lasts, eta per root decade",
+    "shared_luck": "shared luck of one run, decades",
+    "own_luck": "a benchmark's luck of one run, eta",
+}
+
+
+def learn_prior(
+    ladders: Annotated[
+        list[str],
+        typer.Argument(help="Folders of tables, tables, or the word microladder: one or more.", metavar="LADDER"),
+    ],
+    out: Annotated[Path, typer.Option(help="File for the prior, such as prior.json; replaced if it is there.")],
+    family: Annotated[
+        list[str] | None, typer.Option(help="Family to learn from (repeat for more; left out: all).", metavar="F")
+    ] = None,
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Benchmark to learn from (repeat for more; left out: all). The name alone means all its settings.",
+            metavar="B",
+        ),
+    ] = None,
+    draws: Annotated[int | None, typer.Option(min=1, help="Draws a chain.")] = None,
+    chains: Annotated[int | None, typer.Option(min=1, help="Chains.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same prior.")] = 0,
+) -> None:
+    """Learn a prior for the method bayes-cod from families with results, for forecasts of another family.
+
+    Every family with three rungs of different compute is fitted alone, on all its results; what the families tell
+    together is the prior for a new one. Families that the convergence gate refuses are left out and named. Do not
+    learn from the family that you want to forecast, nor from its fine-tunes.
+
+    For example:
+
+      bayes-cod learn-prior last_generation/ other_team/ --out prior.json
+
+      bayes-cod learn-prior my_ladder/ --family old --family older --out prior.json
+
+      bayes-cod forecast my_ladder/ --family new --target new-70b --prior prior.json --out out
+    """
+    check_seed(seed)
+    _check_file(out)
+    with stage("reading"):
+        read = [open_ladder(name) for name in ladders]
+    from bayes_cod.models.cod import learning  # loads PyMC
+    from bayes_cod.models.cod.learnt_prior import LeftOut
+    from bayes_cod.sampling import SamplerSettings
+
+    sampler = replace(SamplerSettings(), **given_settings(draws, chains))
+    found, left_out = learning.lessons(read, family or (), benchmark or ())
+    sources = []
+    for number, lesson in enumerate(found, start=1):
+        size = f"{len(lesson.ladder.rungs())} rungs, {len(lesson.ladder.benchmark_names)} benchmarks"
+        with stage(f"fitting {lesson.family} of {lesson.source}, {number} of {len(found)} ({size})"):
+            result = learning.fit_family(lesson, seed=seed, sampler=sampler)
+        if isinstance(result, LeftOut):
+            left_out.append(result)
+        else:
+            sources.append(result)
+    learnt = learning.learn(sources, left_out, learning.settings_of(seed, sampler, benchmark or ()))
+    learnt.save(out)
+    show(learnt, out)
+
+
+def _check_file(out: Path) -> None:
+    """Refuse a place that no file can be written to, before any work is done."""
+    if out.is_dir():
+        raise InputError("this is a folder; --out names a file, such as prior.json", file=out)
+    for place in out.parents:
+        if place.is_dir():
+            return
+        if place.exists():
+            raise InputError("this is a file; --out names a file in a folder", file=place)
+
+
+def show(learnt: LearntPrior, out: Path) -> None:
+    """Print what changed, what it rests on, and where the file is."""
+    from bayes_cod.models.cod.learning import HYPERPARAMETERS
+    from bayes_cod.models.cod.priors import Priors
+
+    numbers = ("families that tell", "shipped", "90 % range", "learnt", "90 % range")
+    table = Table(
+        "hyperparameter",
+        "what it is",
+        *[Column(name, justify="right") for name in numbers],
+        title=f"Prior for a new family, learnt from {len(learnt.sources)} families: medians and ranges",
+        title_justify="left",
+    )
+    for h in HYPERPARAMETERS:
+        cells = [
+            text for priors in (Priors(), learnt.priors) for text in _told(h.centre(priors), h.sd(priors), log=h.log)
+        ]
+        n = sum(h.name in source.told for source in learnt.sources)
+        table.add_row(h.name, MEANING[h.name], str(n), *cells)
+    console = screen()
+    console.print(table)
+    for source in learnt.sources:
+        size = f"{len(source.models)} rungs, {source.n_benchmarks} benchmarks"
+        text = f"• learnt from {source.family} of {source.ladder}: {size}"
+        console.print(Text(text, style="dim"), soft_wrap=True)
+    for one in learnt.left_out:
+        console.print(Text(f"• left out: {one.family} of {one.ladder}: {one.reason}", style="yellow"), soft_wrap=True)
+    console.print(f"prior: {out}", markup=False, soft_wrap=True)
+
+
+def _told(centre: float, sd: float, *, log: bool) -> tuple[str, str]:
+    """Median and central 90 % range of a normal prior, in the hyperparameter's own unit."""
+    low, mid, high = (np.exp(x) if log else x for x in (centre - Z90 * sd, centre, centre + Z90 * sd))
+    return f"{mid:.2g}", f"{low:.2g} to {high:.2g}"
