@@ -221,7 +221,7 @@ def _rest(h: dict[str, Any], shape: Shape) -> None:
     rate, sd, seen = _seen("rest_", size)
     chance = pm.Data("rest_chance", np.zeros(shape.rest))[:, None]
     basis = pm.Data("basis", mapping.bernstein_basis(np.zeros(size)))
-    common = pm.Dirichlet("map_shape", np.full(mapping.DEGREE, 4.0))
+    common = pm.Dirichlet("map_shape", np.full(mapping.DEGREE, mapping.SHAPE_WEIGHT))
     increments = pm.Dirichlet(
         "map_increments", h["map_strength"] * mapping.DEGREE * common, shape=(shape.rest, mapping.DEGREE)
     )

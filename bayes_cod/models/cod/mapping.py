@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 type FloatArray = NDArray[np.float64]
 
 DEGREE = 4
+SHAPE_WEIGHT = 4.0
+"""Dirichlet weight of each increment of the shape that benchmarks share: any monotone map, none of them a step."""
 
 
 def bernstein_basis(s: FloatArray) -> FloatArray:

@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod.evaluation.calibration import Ranked, rank
+from bayes_cod.models.cod import mapping
 from bayes_cod.models.cod.arrays import SMALLEST_NOISE
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.forecaster import BayesianCOD
-from bayes_cod.models.cod.grouping import WHOLE, Evidence, Group
+from bayes_cod.models.cod.grouping import REST, WHOLE, Evidence, Group
 from bayes_cod.models.cod.predict import Draws, predict
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 from bayes_cod.sampling import SamplerSettings
@@ -36,6 +37,8 @@ class Design:
         log10 compute of the rungs from the last ``(rung,)``.
     chance, n_questions, n_trials
         Of the benchmarks ``(benchmark,)``; trials a question.
+    rest
+        Share of the questions whose score goes through the map ``(benchmark,)``.
     ahead
         log10 compute of the targets from the last rung ``(target,)``.
     """
@@ -44,7 +47,14 @@ class Design:
     chance: tuple[float, ...] = (0.0, 0.0, 0.25, 0.5, 0.0)
     n_questions: tuple[int, ...] = (500, 2000, 1000, 400, 200)
     n_trials: tuple[int, ...] = (10, 1, 1, 20, 100)
+    rest: tuple[float, ...] = (0.0, 0.4, 0.0, 0.3, 0.0)
     ahead: tuple[float, ...] = (0.4, 1.0)
+
+    @property
+    def trials(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Trials of the benchmarks' groups and of their rests ``(benchmark,)``."""
+        outside = np.rint(np.multiply(self.n_questions, self.rest)).astype(np.int64)
+        return (np.array(self.n_questions) - outside) * self.n_trials, outside * self.n_trials
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ def simulate(design: Design, priors: Priors, seed: int) -> Simulated:
     Parameters
     ----------
     design, priors
-        What to draw from; each benchmark is one group.
+        What to draw from; each benchmark is one group, and some have a rest that goes through the map.
     seed
         The same seed gives the same ladder.
     """
@@ -85,9 +95,14 @@ def simulate(design: Design, priors: Priors, seed: int) -> Simulated:
     score = draws.floor[0, :, None] + (draws.top - draws.floor)[0, :, None] * lead
     noise = np.sqrt(score * (1 - score) / priors.whole_concentration + SMALLEST_NOISE**2)
     rates = np.clip(score + noise * rng.standard_normal(score.shape), 0, 1)
-    trials = np.multiply(design.n_questions, design.n_trials)
-    correct = rng.binomial(trials[:, None], rates)
-    evidence = _evidence(design, trials, correct)
+    inside, outside = design.trials
+    correct = rng.binomial(inside[:, None], rates)
+    chance = np.array(design.chance)[:, None]
+    seen = mapping.bernstein_basis(mapping.above_chance(correct / inside[:, None], chance))
+    mapped = chance + (1 - chance) * mapping.monotone(seen, _increments(draws)[0][:, None, :])
+    mapped = np.clip(mapped, 1e-6, 1 - 1e-6) * priors.map_concentration
+    rest = rng.binomial(outside[:, None], rng.beta(mapped, priors.map_concentration - mapped))
+    evidence = _evidence(design, correct, rest)
     ahead = predict(evidence, draws, np.array(design.ahead), priors, int(rng.integers(2**31)))
     return Simulated(evidence, draws, slope_mean, ahead.observed[0])
 
@@ -118,6 +133,8 @@ def prior_draw(design: Design, priors: Priors, rng: np.random.Generator) -> tupl
     kept = rng.beta(priors.below_chance, CHANCE_SHAPE, n)
     floor = np.where(chance > 0, chance * kept, guessed)
     level = priors.level_mean + priors.level_sd * normal(n)
+    shape = rng.dirichlet(np.full(mapping.DEGREE, mapping.SHAPE_WEIGHT))
+    increments = rng.dirichlet(priors.map_strength * mapping.DEGREE * shape, n)
     draws = Draws(
         level=level[None],
         ratio=np.ones((1, n)),
@@ -128,28 +145,44 @@ def prior_draw(design: Design, priors: Priors, rng: np.random.Generator) -> tupl
         shared_steps=shared,
         path=(path - path[:, -1:])[None],
         class_probability=np.tile([1.0, 0.0, 0.0], (1, n, 1)),
-        map_increments=None,
+        map_increments=increments[None],
         **{name: np.array([scale]) for name, scale in scales.items()},
     )
     return draws, slope_mean
 
 
-def _evidence(design: Design, trials: NDArray[np.int64], correct: NDArray[np.int64]) -> Evidence:
-    n = len(design.chance)
-    names = tuple(f"b{index}" for index in range(n))
+def _increments(draws: Draws) -> FloatArray:
+    assert draws.map_increments is not None
+    return draws.map_increments
+
+
+def _evidence(design: Design, correct: NDArray[np.int64], rest: NDArray[np.int64]) -> Evidence:
     decades = np.array(design.decades)
-    models = [f"m{index}" for index in range(len(decades))]
-    groups = tuple(
-        Group(name, WHOLE, tuple(map(str, range(size))), 1.0, np.full(len(decades), trials[b]), correct[b])
-        for b, (name, size) in enumerate(zip(names, design.n_questions, strict=True))
-    )
+    names = tuple(f"b{index}" for index in range(len(design.chance)))
+    weights = 1 - np.array(design.rest)
+
+    def groups(name: str, shares: FloatArray, trials: NDArray[np.int64], counts: NDArray[np.int64]) -> list[Group]:
+        questions = np.rint(np.multiply(design.n_questions, shares)).astype(int)
+        return [
+            Group(
+                names[b],
+                name,
+                tuple(map(str, range(questions[b]))),
+                float(shares[b]),
+                np.full(len(decades), trials[b]),
+                counts[b],
+            )
+            for b in np.flatnonzero(shares > 0)
+        ]
+
+    inside, outside = design.trials
     return Evidence(
-        rungs=pd.DataFrame({"model": models, "flops": 1e20 * 10**decades}),
+        rungs=pd.DataFrame({"model": [f"m{index}" for index in range(len(decades))], "flops": 1e20 * 10**decades}),
         decades=decades,
         benchmarks=names,
         chance=np.array(design.chance),
-        groups=groups,
-        rest=(),
+        groups=tuple(groups(WHOLE, weights, inside, correct)),
+        rest=tuple(groups(REST, 1 - weights, outside, rest)),
         described=(),
         n_questions=np.array(design.n_questions),
         n_trials=np.array(design.n_trials, dtype=float),
@@ -179,6 +212,10 @@ def ranks_of(
             f"level {b}": (true.draws.level[0, b], draws.level[:, b]),
             f"floor {b}": (true.draws.floor[0, b], draws.floor[:, b]),
         }
+    half = mapping.bernstein_basis(np.array(0.5))
+    for b in (index for index, share in enumerate(layout.rest) if share > 0):
+        at_half = [mapping.monotone(half, _increments(of)[:, b]) for of in (true.draws, draws)]
+        quantities[f"map {b} at one half"] = (at_half[0][0], at_half[1])
     for t, distance in enumerate(layout.ahead):
         for b in range(len(layout.chance)):
             quantities[f"score {b}, {distance:g} decades ahead"] = (true.observed[t, b], ahead[:, t, b])

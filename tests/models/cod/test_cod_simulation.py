@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bayes_cod.evaluation.calibration import simulate_ranks
+from bayes_cod.models.cod.mapping import above_chance, bernstein_basis, monotone
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.cod.simulation import Design, prior_draw, ranks_of, simulate
 
@@ -38,6 +39,20 @@ def test_parameters_have_the_priors_moments() -> None:
     guessed = np.array([draws.floor[0] for draws, _ in drawn])
     assert (guessed[:, 2] <= 0.25).all() and (guessed[:, 3] <= 0.5).all()
     assert np.median(np.log(guessed[:, 0] / (1 - guessed[:, 0]))) == pytest.approx(priors.floor_mean, abs=0.1)
+
+
+def test_the_rest_follows_the_map() -> None:
+    exact = Design(n_trials=(10_000,) * 5)
+    made = simulate(exact, Priors(map_concentration=1e9), 3)
+    assert [group.benchmark for group in made.evidence.rest] == ["b1", "b3"]
+    assert made.draws.map_increments is not None
+    for rest, b in zip(made.evidence.rest, (1, 3), strict=True):
+        inside = made.evidence.groups[b]
+        assert rest.weight + inside.weight == pytest.approx(1)
+        chance = exact.chance[b]
+        basis = bernstein_basis(above_chance(inside.n_correct / inside.n_trials, np.array(chance)))
+        expected = chance + (1 - chance) * monotone(basis, made.draws.map_increments[0, b])
+        assert rest.n_correct / rest.n_trials == pytest.approx(expected, abs=0.005)
 
 
 @pytest.mark.slow
