@@ -25,6 +25,7 @@ _SERIES_STEPS = (2, 5, 10, 16, 24, 40, 64, 96, 128, 192, 256)
 _RUNG_STEPS = (4, 8, 16, 32, 64)
 _FAMILY_STEPS = (1, 4, 8, 16, 32)
 SMALLEST_NOISE = 0.002
+MOST_ANCHORS = 4
 
 _GUESSED_RATES = (0.001, 0.98)
 _USUAL = (2.0, 0.5, 0.1)  # sd of level, slope and passing luck on eta for the sampler's coordinates
@@ -229,20 +230,26 @@ def _usual_precision(decades: FloatArray, walk: float) -> FloatArray:
 
 
 def _rest(own: Evidence, shape: Shape, priors: Priors, total: FloatArray) -> dict[str, FloatArray]:
-    """Counts of the rest and the map's basis at the subset's observed score, ``(series, rung)``."""
+    """Counts of the rest and the map's basis at the subset's observed score, ``(series, rung)``; anchors follow."""
     lead = shape.rungs - len(own.decades)
     found: dict[str, Group] = {group.benchmark: group for group in own.rest}
-    trials, correct = np.zeros((2, shape.rest, shape.rungs))
+    trials, correct = np.zeros((2, shape.rest, shape.rungs + MOST_ANCHORS))
+    subset = np.concatenate([total[: shape.rest], np.zeros((shape.rest, MOST_ANCHORS))], axis=1)
     chance = np.zeros(shape.rest)
     for b, name in enumerate(own.benchmarks):
         chance[b] = np.nan_to_num(own.chance[b])
         if name in found:
-            trials[b, lead:], correct[b, lead:] = found[name].n_trials, found[name].n_correct
+            rungs = slice(lead, shape.rungs)
+            trials[b, rungs], correct[b, rungs] = found[name].n_trials, found[name].n_correct
+        for i, anchor in enumerate(one for one in own.anchors if one.benchmark == name):
+            column = shape.rungs + i
+            trials[b, column], correct[b, column] = anchor.n_trials, anchor.n_correct
+            subset[b, column] = anchor.subset
     rate, sd = observed_rates(trials, correct, priors.map_concentration)
     return {
         "rest_rate": rate,
         "rest_sd": sd,
         "rest_seen": (trials > 0).astype(float),
         "rest_chance": chance,
-        "basis": mapping.bernstein_basis(mapping.above_chance(total[: shape.rest], chance[:, None])),
+        "basis": mapping.bernstein_basis(mapping.above_chance(subset, chance[:, None])),
     }

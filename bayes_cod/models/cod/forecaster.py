@@ -18,6 +18,7 @@ from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.cod import graph
+from bayes_cod.models.cod.anchors import with_anchors
 from bayes_cod.models.cod.arrays import Shape, arrays
 from bayes_cod.models.cod.description import Description, cluster_rates, describe
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
@@ -53,6 +54,8 @@ class BayesianCOD:
         See `SamplerSettings`.
     name
         How the method is called in tables.
+    anchors
+        Items of up to four models of other families that inform the map (`with_anchors`), for clusters in the model.
     retry
         Whether draws that do not pass the gate are drawn once more, longer.
     """
@@ -65,10 +68,12 @@ class BayesianCOD:
         grouping: GroupingSettings | None = None,
         sampler: SamplerSettings | None = None,
         name: str = "bayes-cod",
+        anchors: Ladder | None = None,
         retry: bool = True,
     ) -> None:
         self.seed = seed
         self.retry = retry
+        self.anchors = anchors
         self.learnt = priors if isinstance(priors, LearntPrior) else None
         self.priors = priors.priors if isinstance(priors, LearntPrior) else priors or Priors()
         self.grouping = grouping or GroupingSettings()
@@ -111,6 +116,8 @@ class BayesianCOD:
         """
         self._check_pool(pool)
         evidence = gather(ladder, self.grouping, self.seed)
+        if self.anchors is not None:
+            evidence = with_anchors(evidence, self.anchors)
         return self.fit_evidence(evidence, self._pooled(pool) if pool is not None else ())
 
     def fit_evidence(self, evidence: Evidence, pooled: Sequence[Evidence] = ()) -> Self:

@@ -9,7 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_cod.models.cod import mapping
-from bayes_cod.models.cod.arrays import Shape
+from bayes_cod.models.cod.arrays import MOST_ANCHORS, Shape
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 
@@ -217,7 +217,7 @@ def _judge_classes(h: dict[str, Any], logs: Any, several: Any) -> None:
 
 
 def _rest(h: dict[str, Any], shape: Shape) -> None:
-    size = (shape.rest, shape.rungs)
+    size = (shape.rest, shape.rungs + MOST_ANCHORS)
     rate, sd, seen = _seen("rest_", size)
     chance = pm.Data("rest_chance", np.zeros(shape.rest))[:, None]
     basis = pm.Data("basis", mapping.bernstein_basis(np.zeros(size)))

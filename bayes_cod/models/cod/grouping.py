@@ -83,6 +83,27 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Anchor:
+    """A model of another family on one benchmark.
+
+    Attributes
+    ----------
+    benchmark, model
+        Their names.
+    subset
+        Its score on the questions in groups, a fraction.
+    n_trials, n_correct
+        Its counts on the rest.
+    """
+
+    benchmark: str
+    model: str
+    subset: float
+    n_trials: int
+    n_correct: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything a fit takes from a ladder.
 
@@ -106,6 +127,8 @@ class Evidence:
         Questions ``(benchmark,)`` and mean trials a question, for the noise of an evaluation.
     notes
         What was decided, for the report.
+    anchors
+        Models of other families that inform the map.
     """
 
     rungs: pd.DataFrame
@@ -118,6 +141,7 @@ class Evidence:
     n_questions: NDArray[np.int64]
     n_trials: FloatArray
     notes: tuple[str, ...]
+    anchors: tuple[Anchor, ...] = ()
 
     def benchmark_index(self, groups: tuple[Group, ...]) -> NDArray[np.int32]:
         """Index of each group's benchmark ``(group,)``."""
