@@ -122,7 +122,7 @@ def test_facts(forecast: Forecast) -> None:
     assert set(facts["share_extrapolating"]) == set(LEVELS)
     assert facts["share_extrapolating"]["narrow"] == pytest.approx(1)  # one group of all questions
     assert 0 < facts["share_extrapolating"]["wide"] < 1
-    assert set(facts["settings"]) == {"priors", "grouping", "sampler", "seed"}
+    assert set(facts["settings"]) == {"priors", "grouping", "sampler", "seed", "prior_learnt_from"}
     assert facts["n_rungs"] == 5
     assert any("narrow" in text and "one group" in text for text in facts["warnings"])
     json.dumps(facts)
