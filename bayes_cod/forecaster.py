@@ -113,6 +113,11 @@ class Staged(Sampled, Protocol):
         ...
 
 
+def gate_passed(forecaster: Forecaster) -> bool:
+    """Whether the diagnostics allow the result to be reported; a point method has none to fail."""
+    return forecaster.gate_passed if isinstance(forecaster, Sampled) else True
+
+
 @runtime_checkable
 class Explained(Sampled, Protocol):
     """What a report can show of a fitted forecaster: curves of benchmarks and of clusters."""

@@ -20,8 +20,8 @@ FORECAST_FILES = ("forecast.csv", "forecast.nc", "posterior.nc", "diagnostics.cs
 Writer = Callable[[Path], None]
 
 
-def check_folder(out: Path) -> None:
-    """Refuse an output folder that can't be one, before any work is done.
+def check_folder(out: Path, names: str = "a folder to write to") -> None:
+    """Refuse an output folder that can't be one, before any work is done; `names` is what --out should name.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def check_folder(out: Path) -> None:
         if place.is_dir():
             return
         if place.exists():
-            raise InputError("this is a file; --out names a folder to write to", file=place)
+            raise InputError(f"this is a file; --out names {names}", file=place)
 
 
 def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str, ...] = ()) -> None:

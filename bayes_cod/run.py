@@ -17,7 +17,7 @@ import bayes_cod
 from bayes_cod.checks import rung_summary
 from bayes_cod.errors import GateError
 from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Checked, Explained, Forecaster, Sampled
+from bayes_cod.forecaster import Checked, Explained, Forecaster, Sampled, gate_passed
 from bayes_cod.planning import Plan
 
 PACKAGES = ("numpy", "pandas", "xarray", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "arviz")
@@ -76,7 +76,7 @@ class Run:
     @property
     def gate_passed(self) -> bool:
         """Whether the diagnostics allow the result to be reported; a point method has none to fail."""
-        return self.forecaster.gate_passed if isinstance(self.forecaster, Sampled) else True
+        return gate_passed(self.forecaster)
 
     @property
     def explained(self) -> Explained | None:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scoringrules
 from scipy.stats import spearmanr
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 
 from bayes_cod.datasets import microladder
+from bayes_cod.evaluation.scores import crps
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
@@ -35,13 +35,6 @@ DML = {"5Mix": "dml_pile5.csv.gz", "RedPajama": "dml_redpajama7.csv.gz", "3Mix":
 LARGEST_FITTED = {"5Mix": 201_541_632, "RedPajama": 201_541_632, "3Mix": 85_056_000}
 
 
-def crps(draws: np.ndarray, truth: np.ndarray) -> float:
-    """Mean CRPS of draws ``(sample, ...)``; the absolute error of a single one."""
-    if len(draws) == 1:
-        return float(np.abs(draws[0] - truth).mean())
-    return float(scoringrules.crps_ensemble(truth, np.moveaxis(draws, 0, -1), estimator="pwm").mean())
-
-
 def score(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, object]:
     """One row of results; draws are losses ``(sample, point, domain)``, truth ``(point, domain)``."""
     low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
@@ -51,7 +44,7 @@ def score(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, object]:
         "method": name,
         "error of log loss": float(np.sqrt(((np.log(middle) - np.log(truth)) ** 2).mean())),
         "error": float(np.abs(middle - truth).mean()),
-        "CRPS": crps(draws, truth),
+        "CRPS": float(crps(draws, truth).mean()),
         "rank of mean": float(spearmanr(middle.mean(axis=1), truth.mean(axis=1))[0]),
         "90 % holds": float(inside.mean()) if spread else np.nan,
         "by domain": f"{inside.mean(axis=0).min():.2f} to {inside.mean(axis=0).max():.2f}" if spread else "",
@@ -227,7 +220,7 @@ def micro_row(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, obje
     return {
         "method": name,
         "error": 100 * np.abs(middle - truth).mean(),
-        "CRPS": 100 * crps(draws, truth),
+        "CRPS": 100 * crps(draws, truth).mean(),
         "bias": 100 * (middle - truth).mean(),
         "90 % holds": ((truth >= low) & (truth <= high)).mean() if len(draws) > 1 else np.nan,
         "width": 100 * (high - low).mean(),

@@ -14,6 +14,7 @@ from rich.text import Text
 from bayes_cod.commands.console import screen, stage
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
+from bayes_cod.output import check_folder
 
 if TYPE_CHECKING:
     from bayes_cod.models.cod.learnt_prior import LearntPrior
@@ -92,11 +93,7 @@ def _check_file(out: Path) -> None:
     """Refuse a place that no file can be written to, before any work is done."""
     if out.is_dir():
         raise InputError("this is a folder; --out names a file, such as prior.json", file=out)
-    for place in out.parents:
-        if place.is_dir():
-            return
-        if place.exists():
-            raise InputError("this is a file; --out names a file in a folder", file=place)
+    check_folder(out.parent, "a file in a folder")
 
 
 def show(learnt: LearntPrior, out: Path) -> None:

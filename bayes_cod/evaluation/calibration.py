@@ -27,6 +27,7 @@ type Ranked = tuple[Ranks, bool]
 
 SIMULATIONS_OF_THE_ENVELOPE = 2000
 POINTS = 50
+THINNED = 100
 
 
 def rank(truth: float, draws: FloatArray, rng: np.random.Generator) -> float:
@@ -43,6 +44,15 @@ def rank(truth: float, draws: FloatArray, rng: np.random.Generator) -> float:
     """
     below, equal = int((draws < truth).sum()), int((draws == truth).sum())
     return float((below + rng.integers(0, equal + 1) + rng.random()) / (len(draws) + 1))
+
+
+def rank_all(quantities: Mapping[str, tuple[float, FloatArray]], rng: np.random.Generator) -> Ranks:
+    """Rank of every quantity's truth among its draws ``(sample,)``, thinned evenly to `THINNED`."""
+    ranks = {}
+    for name, (truth, draws) in quantities.items():
+        thin = np.linspace(0, len(draws) - 1, THINNED).astype(int)
+        ranks[name] = rank(float(truth), draws[thin], rng)
+    return ranks
 
 
 def simulate_ranks(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binom, norm
 
 from bayes_cod.evaluation.calibration import envelope
-from bayes_cod.plots.style import GREY, WIDTH, style
+from bayes_cod.plots.style import BLUE, GREY, WIDTH, style
 
 COLUMNS = 4
 POINTS = 200
@@ -40,7 +40,7 @@ def plot_ranks(ranks: pd.DataFrame, probability: float = 0.99) -> Figure:
         below = np.searchsorted(np.sort(ranks[name].to_numpy()), at, side="right") / n
         axes.fill_between(at, low, high, color=GREY, alpha=0.3, lw=0)
         axes.axhline(0, color=GREY, lw=0.8, ls="--")
-        axes.plot(at, below - at, color="#0072B2", lw=1.2)
+        axes.plot(at, below - at, color=BLUE, lw=1.2)
         axes.set_title(str(name), fontsize="small")
     for axes in grid.ravel()[quantities:]:
         axes.set_axis_off()

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from bayes_cod.errors import BayesCodError, GateError, InputError
 from bayes_cod.evaluation.jobs import Method
 from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Forecaster, Sampled
+from bayes_cod.forecaster import Forecaster, Sampled, gate_passed
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.stacking.inner import InnerCells, InnerSettings, inner_cells
+from bayes_cod.stacking.inner import NOT_CONVERGED, InnerCells, InnerSettings, inner_cells
 from bayes_cod.stacking.mixing import mix
 from bayes_cod.stacking.names import PREFIX, SEPARATOR
 from bayes_cod.stacking.weights import STRENGTH, find_weights
@@ -25,7 +25,6 @@ type FloatArray = NDArray[np.float64]
 
 DRAWS = 4000
 DIAGNOSTICS = ["quantity", "r_hat", "ess_bulk", "ess_tail", "value", "limit", "passed"]
-NOT_CONVERGED = "the sampler did not converge"
 
 
 class Stack:
@@ -138,7 +137,7 @@ class Stack:
         if not names:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in self._dropped.items())
             raise InputError(f"no member of '{self.name}' can be used here; {reasons}")
-        passed = [name for name in names if _gate_passed(self._fitted[name])]
+        passed = [name for name in names if gate_passed(self._fitted[name])]
         for name in names if passed else ():
             if name not in passed:
                 self._dropped[name] = NOT_CONVERGED
@@ -213,19 +212,18 @@ class Stack:
         """Weights and inner scores, as JSON holds them."""
         cells, weights = self.cells, self.weights
         count = len(cells.matrices)
-        table = cells.table.groupby("member")
-        own = {str(name): (len(group), group["crps"].mean(), group["abs_error"].mean()) for name, group in table}
+        silent = {"answered": 0, "crps": float("nan"), "abs_error": float("nan")}
+        own = {
+            str(name): {
+                "answered": len(group),
+                **{score: float(group[score].mean()) for score in ("crps", "abs_error")},
+            }
+            for name, group in cells.table.groupby("member")
+        }
         record: dict[str, Any] = {
             "cells": count,
             "members": [
-                {
-                    "name": name,
-                    "prior": self.prior[name],
-                    "weight": weights[name],
-                    "answered": int(own.get(name, (0, np.nan, np.nan))[0]),
-                    "crps": float(own.get(name, (0, np.nan, np.nan))[1]),
-                    "abs_error": float(own.get(name, (0, np.nan, np.nan))[2]),
-                }
+                {"name": name, "prior": self.prior[name], "weight": weights[name], **own.get(name, silent)}
                 for name in self.prior
             ],
             "cuts": cells.summary(),
@@ -311,7 +309,3 @@ def make_stack(members: Sequence[Method], seed: int = 0, **settings: Any) -> Sta
         return (SampledStack if any(sampled) else Stack)(members, seed, **settings)
     except TypeError as error:
         raise InputError(f"a stack does not take these settings ({error}); see bayes_cod.stacking.forecaster") from None
-
-
-def _gate_passed(member: Forecaster) -> bool:
-    return member.gate_passed if isinstance(member, Sampled) else True

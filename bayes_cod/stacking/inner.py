@@ -14,12 +14,13 @@ from bayes_cod.errors import GateError, InputError
 from bayes_cod.evaluation.cells import Fit, plan
 from bayes_cod.evaluation.jobs import Method, View
 from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Sampled
+from bayes_cod.forecaster import gate_passed
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.stacking.weights import mixture_matrix
 
 type FloatArray = NDArray[np.float64]
 
+NOT_CONVERGED = "the sampler did not converge"
 COLUMNS = ["family", "cut", "target", "benchmark", "member", "crps", "abs_error"]
 
 
@@ -174,9 +175,7 @@ def _answer(
         forecast = fitted.forecast(targets)
     except (GateError, InputError) as error:
         return str(error)
-    if isinstance(fitted, Sampled) and not fitted.gate_passed:
-        return "the sampler did not converge"
-    return forecast
+    return forecast if gate_passed(fitted) else NOT_CONVERGED
 
 
 def _samples(forecast: Forecast, target: str, benchmark: str) -> FloatArray | None:

@@ -108,8 +108,7 @@ def arrays(evidence: Sequence[Evidence], shape: Shape, priors: Priors) -> dict[s
     mix[owner[:row], np.arange(row)] = [group.weight for e in evidence for group in e.groups]
     mix /= np.maximum(mix.sum(axis=1, keepdims=True), 1e-12)
     rate, sd = observed_rates(n_trials, n_correct, priors.cluster_concentration)
-    total_trials = (mix > 0) @ n_trials
-    total, total_sd = observed_rates(total_trials, (mix @ rate) * total_trials, priors.whole_concentration)
+    total_trials, total, total_sd = total_rates(rate, n_trials, mix, priors.whole_concentration)
     data: dict[str, NDArray[Any]] = {
         "priors": priors.vector(),
         "chance": chance,
@@ -171,6 +170,24 @@ def observed_rates(
     noise = 1 / np.maximum(n_trials, 1) + 1 / concentration
     drawn = (rate / noise + 1) / (1 / noise + 2)
     return rate, np.sqrt(drawn * (1 - drawn) * noise + SMALLEST_NOISE**2)
+
+
+def total_rates(
+    rate: FloatArray, n_trials: FloatArray, mix: FloatArray, concentration: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Trials, scores and their standard deviation of the groups' weighted sums ``(series, rung)``.
+
+    Parameters
+    ----------
+    rate, n_trials
+        Of the groups ``(group, rung)``.
+    mix
+        Weight of each group in its series ``(series, group)``; rows sum to 1.
+    concentration
+        As for `observed_rates`.
+    """
+    trials = (mix > 0) @ n_trials
+    return trials, *observed_rates(trials, (mix @ rate) * trials, concentration)
 
 
 def _above(rate: FloatArray, chance: FloatArray) -> FloatArray:

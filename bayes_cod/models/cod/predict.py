@@ -167,10 +167,35 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
         lucky = pass_rates(draws, owner, classes, trend[..., point] + luck[:, point])
         irregular = np.where(classes == IRREGULAR, _transient(lucky, priors.irregular_concentration, rng), lucky)
         full = _full(irregular, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng)
-        noise = np.sqrt(np.clip(full * (1 - full), 0, 1) / priors.whole_concentration + SMALLEST_NOISE**2)
-        full = full + share * noise * rng.standard_normal(full.shape)
-        observed[:, point] = rng.binomial(trials, np.clip(full, 0, 1)) / trials
+        observed[:, point] = evaluated(full, trials, priors, rng, share)
     return Scores(observed, latent, group_rates)
+
+
+def evaluated(
+    score: FloatArray,
+    trials: NDArray[np.int64],
+    priors: Priors,
+    rng: np.random.Generator,
+    share: FloatArray | float = 1.0,
+) -> FloatArray:
+    """Scores that one evaluation of latent scores prints: noise that does not last, then finite trials.
+
+    Parameters
+    ----------
+    score
+        Latent scores, any shape, fractions.
+    trials
+        Trials behind them, at least 1; broadcasts against `score`.
+    priors
+        For the noise's concentration.
+    rng
+        Source of the noise.
+    share
+        Share of the questions that have this noise; the rest of a benchmark has its own.
+    """
+    noise = np.sqrt(np.clip(score * (1 - score), 0, 1) / priors.whole_concentration + SMALLEST_NOISE**2)
+    around = score + share * noise * rng.standard_normal(score.shape)
+    return np.asarray(rng.binomial(trials, np.clip(around, 0, 1)) / trials)
 
 
 def along(evidence: Evidence, draws: Draws, decades: FloatArray, seed: int) -> FloatArray:

@@ -16,11 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod.evaluation.scores import pit
-from bayes_cod.models.cod.arrays import SMALLEST_NOISE, observed_rates
+from bayes_cod.models.cod.arrays import observed_rates, total_rates
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.graph import LAW
 from bayes_cod.models.cod.grouping import Evidence
-from bayes_cod.models.cod.predict import Draws, pass_rates, persistent_path
+from bayes_cod.models.cod.predict import Draws, evaluated, pass_rates, persistent_path
 from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
@@ -60,8 +60,7 @@ class Seen:
             for name in ("n_trials", "n_correct")
         )
         rate, _ = observed_rates(trials, correct, priors.cluster_concentration)
-        total = (mix > 0) @ trials
-        score, sd = observed_rates(total, (mix @ rate) * total, priors.whole_concentration)
+        total, score, sd = total_rates(rate, trials, mix, priors.whole_concentration)
         return cls(score, sd, total, mix)
 
 
@@ -102,15 +101,16 @@ def replicate(
     """
     seen = Seen.of(evidence, priors)
     steps = _steps(evidence, draws, rng)
+    counted = np.maximum(np.rint(seen.trials), 1).astype(np.int64)
     fit, step = (
         np.stack(
             [
-                _evaluated(score_at(evidence, draws, seen.mix, growth[:, :, r]), trials[:, r], priors, rng)
+                evaluated(score_at(evidence, draws, seen.mix, growth[:, :, r]), trials[:, r], priors, rng)
                 for r in range(growth.shape[2])
             ],
             axis=1,
         )
-        for growth, trials in ((draws.path, seen.trials), (steps, seen.trials[:, 1:]))
+        for growth, trials in ((draws.path, counted), (steps, counted[:, 1:]))
     )
     return fit, step
 
@@ -125,14 +125,6 @@ def _steps(evidence: Evidence, draws: Draws, rng: np.random.Generator) -> FloatA
     own = draws.own_walk[:, None, None] * gaps * rng.standard_normal(before.shape)
     own += draws.own_luck[:, None, None] * rng.standard_normal(before.shape)
     return np.asarray(before + draws.slope[:, :, None] * (nominal + shared)[:, None, :] + own)
-
-
-def _evaluated(score: FloatArray, trials: FloatArray, priors: Priors, rng: np.random.Generator) -> FloatArray:
-    """One evaluation of latent scores ``(sample, benchmark)``, with the noise of a forecast's observed score."""
-    noise = np.sqrt(score * (1 - score) / priors.whole_concentration + SMALLEST_NOISE**2)
-    around = np.clip(score + noise * rng.standard_normal(score.shape), 0, 1)
-    size = np.maximum(np.rint(trials), 1).astype(np.int64)
-    return np.asarray(rng.binomial(size, around) / size)
 
 
 def rung_check(evidence: Evidence, draws: Draws, priors: Priors, seed: int) -> pd.DataFrame:

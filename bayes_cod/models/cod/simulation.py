@@ -11,20 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayes_cod.evaluation.calibration import Ranked, rank
+from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.cod import mapping
-from bayes_cod.models.cod.arrays import SMALLEST_NOISE
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.forecaster import BayesianCOD
+from bayes_cod.models.cod.graph import LAW
 from bayes_cod.models.cod.grouping import REST, WHOLE, Evidence, Group
-from bayes_cod.models.cod.predict import Draws, predict
+from bayes_cod.models.cod.predict import Draws, evaluated, pass_rates, predict
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 from bayes_cod.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
 SAMPLER = SamplerSettings(draws=400, tune=400, chains=2, cores=2)
-THINNED = 100
 
 
 @dataclass(frozen=True)
@@ -91,14 +90,14 @@ def simulate(design: Design, priors: Priors, seed: int) -> Simulated:
     """
     rng = np.random.default_rng([seed, 61])
     draws, slope_mean = prior_draw(design, priors, rng)
-    lead = np.exp(-np.exp(-np.clip(draws.level[0, :, None] + draws.path[0], -30, 30)))
-    score = draws.floor[0, :, None] + (draws.top - draws.floor)[0, :, None] * lead
-    noise = np.sqrt(score * (1 - score) / priors.whole_concentration + SMALLEST_NOISE**2)
-    rates = np.clip(score + noise * rng.standard_normal(score.shape), 0, 1)
+    owner, law = np.arange(len(design.chance), dtype=np.int32), np.full(draws.level.shape, LAW)
+    rungs = range(draws.path.shape[2])
+    score = np.stack([pass_rates(draws, owner, law, draws.path[:, :, rung])[0] for rung in rungs], axis=1)
     inside, outside = design.trials
-    correct = rng.binomial(inside[:, None], rates)
+    rates = evaluated(score, inside[:, None], priors, rng)
+    correct = np.rint(rates * inside[:, None]).astype(np.int64)
     chance = np.array(design.chance)[:, None]
-    seen = mapping.bernstein_basis(mapping.above_chance(correct / inside[:, None], chance))
+    seen = mapping.bernstein_basis(mapping.above_chance(rates, chance))
     mapped = chance + (1 - chance) * mapping.monotone(seen, _increments(draws)[0][:, None, :])
     mapped = np.clip(mapped, 1e-6, 1 - 1e-6) * priors.map_concentration
     rest = rng.binomial(outside[:, None], rng.beta(mapped, priors.map_concentration - mapped))
@@ -220,7 +219,4 @@ def ranks_of(
         for b in range(len(layout.chance)):
             quantities[f"score {b}, {distance:g} decades ahead"] = (true.observed[t, b], ahead[:, t, b])
         quantities[f"mean score, {distance:g} decades ahead"] = (true.observed[t].mean(), ahead[:, t].mean(axis=1))
-    thin = np.linspace(0, len(draws) - 1, THINNED).astype(int)
-    rng = np.random.default_rng([seed, 62])
-    ranks = {name: rank(float(truth), values[thin], rng) for name, (truth, values) in quantities.items()}
-    return ranks, model.gate_passed
+    return rank_all(quantities, np.random.default_rng([seed, 62])), model.gate_passed

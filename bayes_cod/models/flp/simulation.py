@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod import laws
-from bayes_cod.evaluation.calibration import Ranked, rank
+from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
 from bayes_cod.models.flp.graph import OPEN_FLOOR, SLOPE_DEGREES, TAIL_DEGREES
@@ -24,7 +24,6 @@ from bayes_cod.sampling import SamplerSettings
 type FloatArray = NDArray[np.float64]
 
 SAMPLER = SamplerSettings(draws=250, tune=300, chains=2, target_accept=0.9)
-THINNED = 100
 REFERENCE = np.array([np.log(2.8)])
 """Log loss of the largest rung that simulated ladders are drawn around; the model is told the same."""
 
@@ -187,7 +186,4 @@ def ranks_of(seed: int, model: BayesianFLP | None = None, design: Design | None 
         "irreducible share": (true.draws.loss_share[0, 0, 0], draws.loss_share[:, 0, 0]),
         "exponent of size": (true.draws.log_exponent[0, 0, 0], draws.log_exponent[:, 0, 0]),
     }
-    thin = np.linspace(0, len(draws.score_luck) - 1, THINNED).astype(int)
-    rng = np.random.default_rng([seed, 71])
-    ranks = {name: rank(float(truth), values[thin], rng) for name, (truth, values) in quantities.items()}
-    return ranks, fitted.gate_passed
+    return rank_all(quantities, np.random.default_rng([seed, 71])), fitted.gate_passed

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import invwishart
 
-from bayes_cod.evaluation.calibration import Ranked, rank
+from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
@@ -20,7 +20,6 @@ N_RUNS, N_SOURCES, N_DOMAINS = 24, 3, 2
 SIZES = (1e7, 3e7, 1e8)
 TARGET_SIZE = 1e9
 TOKENS_A_PARAMETER = 20.0
-THINNED = 100
 SAMPLER = SamplerSettings(draws=200, tune=200, chains=1, cores=1, target_accept=0.85)
 
 
@@ -112,8 +111,6 @@ def ranks_of(seed: int, priors: LossPriors | None = None, sampler: SamplerSettin
     evidence, targets, truth, future = simulate(seed, priors)
     model = MixtureLosses(seed, priors=priors, sampler=sampler, retry=False).fit_evidence(evidence)
     draws = model.draws
-    thin = np.linspace(0, len(draws) - 1, THINNED).astype(int)
-    rng = np.random.default_rng([seed, 54])
 
     def noise(of: LossDraws) -> np.ndarray:
         return np.asarray(np.sqrt((of.noise**2).sum(axis=2))[:, 0])
@@ -130,5 +127,4 @@ def ranks_of(seed: int, priors: LossPriors | None = None, sampler: SamplerSettin
     for row, name in enumerate(("same size", "larger")):
         quantities[f"loss, {name}"] = (future[row, 0], forecast[:, row, 0])
     quantities["mean loss, larger"] = (future[1].mean(), forecast[:, 1].mean(axis=1))
-    ranks = {name: rank(float(value), values[thin], rng) for name, (value, values) in quantities.items()}
-    return ranks, model.gate.passed
+    return rank_all(quantities, np.random.default_rng([seed, 54])), model.gate.passed
