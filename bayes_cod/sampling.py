@@ -41,12 +41,12 @@ class SamplerSettings:
         Mass matrix: diagonal, or with the posterior's main correlations (good for small, correlated posteriors).
     """
 
-    draws: int = 1500
-    tune: int = 600
+    draws: int = 1000
+    tune: int = 500
     chains: int = 4
     cores: int | None = None
-    target_accept: float = 0.95
-    retry_accept: float = 0.998
+    target_accept: float = 0.9
+    retry_accept: float = 0.99
     adaptation: Literal["diag", "low_rank"] = "diag"
 
 

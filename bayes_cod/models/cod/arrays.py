@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from bayes_cod.models.cod import mapping
 from bayes_cod.models.cod.effective_compute import StepBasis
@@ -28,7 +29,7 @@ SMALLEST_NOISE = 0.002
 MOST_ANCHORS = 4
 
 _GUESSED_RATES = (0.001, 0.98)
-_USUAL = (2.0, 0.5, 0.1)  # sd of level, slope and passing luck on eta for the sampler's coordinates
+_USUAL = (3.0, 0.8, 0.1)  # sd of level, slope and passing luck on eta for the sampler's coordinates
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _above(rate: FloatArray, chance: FloatArray) -> FloatArray:
 
 
 def _eta(rate: FloatArray, chance: FloatArray) -> FloatArray:
-    return np.asarray(-np.log(-np.log(_above(rate, chance))))
+    return np.asarray(logit(_above(rate, chance)))
 
 
 def _coordinates(evidence: Sequence[Evidence], data: dict[str, NDArray[Any]], shape: Shape) -> dict[str, FloatArray]:
@@ -209,7 +210,7 @@ def _coordinates(evidence: Sequence[Evidence], data: dict[str, NDArray[Any]], sh
     rate, sd, seen = (data[f"total_{name}"] for name in ("rate", "sd", "seen"))
     chance = data["chance"][:, None]
     above = _above(rate, chance)
-    slope = (1 - 0.9 * chance) * above * -np.log(above)
+    slope = (1 - 0.9 * chance) * above * (1 - above)
     lowest = np.where(seen > 0, above, 1.0).min(axis=1, keepdims=True)  # all of it may be floor
     floor_sd = 0.5 * (1 - 0.9 * chance) * lowest * (1 - above)
     known = np.where(seen > 0, slope**2 / (sd**2 + floor_sd**2), 0.0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from bayes_cod.models.cod.arrays import observed_rates
 from bayes_cod.models.cod.graph import LAW, TAIL_DEGREES
@@ -84,7 +85,7 @@ def describe(
         growth = path[:, b][:, None, seen]
 
         def pass_rate(eta: FloatArray, low: FloatArray = low, high: FloatArray = high) -> FloatArray:
-            return np.asarray(low + (high - low) * np.exp(-np.exp(-eta)))
+            return np.asarray(low + (high - low) * expit(eta))
 
         law, flat = pass_rate(GRID[:, None] + growth), pass_rate(GRID[:, None] + 0 * growth)
         wide = np.sqrt(sd**2 + flat * (1 - flat) / (1 + priors.irregular_concentration))
@@ -118,4 +119,4 @@ def cluster_rates(
     moves = (description.kind == LAW)[:, None, :] * growth.transpose(0, 2, 1)[:, :, owner]
     eta = description.level[:, None, :] + moves
     low, high = floor[:, None, owner], top[:, None, owner]
-    return np.asarray(low + (high - low) * np.exp(-np.exp(-np.clip(eta, -30, 30))))
+    return np.asarray(low + (high - low) * expit(eta))

@@ -77,7 +77,7 @@ def passing_luck(
     decades
         Of the rungs ``(rung,)``.
     walk, luck
-        Scales ``(sample,)``: per root decade, and of one run.
+        Scales ``(sample, ...)``: per root decade, and of one run.
     rng
         Source of the draws.
 
@@ -87,8 +87,7 @@ def passing_luck(
         Passing luck of the rungs ``(sample, ..., rung)``.
     """
     basis = StepBasis.of(decades)
-    middle = (1,) * (steps.ndim - 2)
-    tau, sigma = walk.reshape(-1, *middle, 1), luck.reshape(-1, *middle, 1)
+    tau, sigma = walk[..., None], luck[..., None]
     drawn = sigma * rng.standard_normal((*steps.shape[:-1], len(decades)))
     gaps = np.maximum(np.diff(decades), 0.0)
     simulated = tau * np.sqrt(gaps) * rng.standard_normal(steps.shape) + np.diff(drawn, axis=-1)
@@ -109,7 +108,7 @@ def target_luck(
     shared
         Scale of the shared walk ``(sample,)``, decades per root decade.
     own
-        Scale of the benchmarks' own walks ``(sample,)``, eta per root decade.
+        Scale of the benchmarks' own walks ``(sample, benchmark)``, eta per root decade.
     decades
         Distance of each target and benchmark from the last rung ``(target, benchmark)``.
     rng
@@ -126,6 +125,6 @@ def target_luck(
     gaps = np.diff(distance, axis=0, prepend=0.0)
     common = np.diff(np.maximum(decades[order, 0], 0.0), prepend=0.0)
     shared_steps = rng.standard_normal((len(shared), n_target)) * np.sqrt(common) * shared[:, None]
-    own_steps = rng.standard_normal((len(own), n_target, n_benchmark)) * np.sqrt(gaps) * own[:, None, None]
+    own_steps = rng.standard_normal((len(own), n_target, n_benchmark)) * np.sqrt(gaps) * own[:, None, :]
     back = np.argsort(order)
     return np.cumsum(shared_steps, axis=1)[:, back], np.cumsum(own_steps, axis=1)[:, back]

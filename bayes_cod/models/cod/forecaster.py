@@ -17,7 +17,7 @@ from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models.cod import graph
+from bayes_cod.models.cod import conditional, graph, path_graph
 from bayes_cod.models.cod.anchors import with_anchors
 from bayes_cod.models.cod.arrays import Shape, arrays
 from bayes_cod.models.cod.description import Description, cluster_rates, describe
@@ -25,6 +25,7 @@ from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gath
 from bayes_cod.models.cod.learnt_prior import LearntPrior
 from bayes_cod.models.cod.predict import Draws, Scores, along, predict
 from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.readings import Reading
 from bayes_cod.models.cod.rung_check import rung_check
 from bayes_cod.models.cod.sensitivity import forecast_sensitivity
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
@@ -80,6 +81,7 @@ class BayesianCOD:
         self.sampler = sampler or SamplerSettings()
         self._name = name
         self._evidence: Evidence | None = None
+        self._readings: list[list[Reading]] | None = None
         self._draws: Draws | None = None
         self._tree: xr.DataTree | None = None
         self._gate: Gate | None = None
@@ -123,10 +125,18 @@ class BayesianCOD:
     def fit_evidence(self, evidence: Evidence, pooled: Sequence[Evidence] = ()) -> Self:
         """Sample the posterior given questions that were grouped before, those of pooled families with them."""
         together = (evidence, *pooled)
-        shape = Shape.of(together)
-        compiled = _models.get(shape, lambda: graph.build(shape))
-        data = arrays(together, shape, self.priors)
         self._evidence, self._families = evidence, len(together)
+        if path_graph.one_group_each(together):
+            found = [path_graph.read(one, self.priors) for one in together]
+            size = path_graph.PathShape.of(together, found)
+            compiled = _models.get(size, lambda: path_graph.build(size))
+            data = path_graph.arrays(together, found, size, self.priors)
+            self._readings = found[0]
+        else:
+            shape = Shape.of(together)
+            compiled = _models.get(shape, lambda: graph.build(shape))
+            data = arrays(together, shape, self.priors)
+            self._readings = None
         self._sample = partial(sampling.sample, compiled, data, self.sampler, self.seed)
         self._draw(retry=False)
         self._judged(())
@@ -136,7 +146,11 @@ class BayesianCOD:
         evidence = self._evidence
         assert evidence is not None and self._sample is not None
         self._tree = self._sample(retry=retry)
-        self._draws = Draws.of(self._tree["posterior"].to_dataset(), evidence)
+        posterior = self._tree["posterior"].to_dataset()
+        if self._readings is None:
+            self._draws = Draws.of(posterior, evidence)
+        else:
+            self._draws = conditional.draw(posterior, evidence, self._readings, self.priors, self.seed)
         self._described, self._again = None, retry
 
     def _judged(self, targets: Sequence[Target]) -> None:

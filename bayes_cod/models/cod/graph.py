@@ -27,10 +27,9 @@ def build(shape: Shape) -> pm.Model:
 
         path[s, r] - path[s, r-1] = slope[s] (theta[r] - theta[r-1] + shared[f, r]) + own[s, r]
         eta[k, r] = level[k] + ratio[k] path[s, r],           path[s, last] = 0
-        y[k, r]   = g[s] + (top[s] - g[s]) exp(-exp(-eta[k, r]))
+        y[k, r]   = g[s] + (top[s] - g[s]) / (1 + exp(-eta[k, r]))
 
-    which is the paper's law y = g + (1 - g) exp(-a C**-b - c) on luck in log compute: level is -log(a) in the unit of
-    the last rung's compute, ratio times slope is b log(10). `shared` and `own` are steps of a random walk and of
+    `shared` and `own` are steps of a random walk and of
     passing luck (`effective_compute.StepBasis`). Slopes of a benchmark are drawn together over families. The groups'
     weighted sum, the score of the questions in clusters, is held closely to what was seen; each cluster's own rates
     scatter around y as a Student-t, so that what clusters gain and lose against each other does not move the path.
@@ -129,7 +128,7 @@ def _slopes(h: dict[str, Any], shape: Shape, family: Any, benchmark: Any) -> Any
     spread = pm.LogNormal("slope_spread", h["slope_spread"], h["slope_spread_sd"])
     kept = pt.sqrt(h["benchmark_share"]) * pm.Normal("benchmark_z", 0, 1, shape=shape.benchmarks)
     own = pt.sqrt(1 - h["benchmark_share"]) * pm.Normal("series_z", 0, 1, shape=shape.series)
-    return pm.Deterministic("slope", of_family[family] + spread * (kept[benchmark] + own))
+    return pm.Deterministic("slope", of_family[family] * (1 + spread * (kept[benchmark] + own)))
 
 
 def _near_guess(shape: Shape, h: dict[str, Any], present: Any) -> Any:
@@ -166,7 +165,7 @@ def _limits(h: dict[str, Any], shape: Shape, chance: Any, eta: Any, total: tuple
     given: a low score is floor or growth, and along that ridge the two would hold each other fast.
     """
     rate, sd, seen = total
-    grown = pt.exp(-pt.exp(-eta))
+    grown = pt.sigmoid(eta)
     known = _LEAST_FLOOR_KNOWN + (seen * ((1 - grown) / sd) ** 2).sum(axis=1)
     left = (seen * (1 - grown) * (rate - grown) / sd**2).sum(axis=1) / known
     free = pm.Flat("floor_z", shape=shape.series)
@@ -182,7 +181,7 @@ def _limits(h: dict[str, Any], shape: Shape, chance: Any, eta: Any, total: tuple
 
 
 def _pass_rate(eta: Any, floor: Any, top: Any) -> Any:
-    return pt.clip(floor + (top - floor) * pt.exp(-pt.exp(-eta)), 1e-7, 1 - 1e-7)
+    return pt.clip(floor + (top - floor) * pt.sigmoid(eta), 1e-7, 1 - 1e-7)
 
 
 def _seen(prefix: str, shape: tuple[int, int]) -> tuple[Any, Any, Any]:

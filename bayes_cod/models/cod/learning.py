@@ -87,6 +87,7 @@ HYPERPARAMETERS = (
     Hyperparameter("own_walk", ("own_walk_sd",)),
     Hyperparameter("shared_luck", ("shared_luck_sd",), held=True),
     Hyperparameter("own_luck", ("own_luck_sd",), held=True),
+    Hyperparameter("hazard", ("hazard_sd",)),
 )
 """Those with a posterior of their own in a fit. What is fixed in the model can't be learnt from it, and levels and
 floors belong to benchmarks and not to families."""

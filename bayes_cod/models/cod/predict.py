@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from bayes_cod.models.cod import mapping
 from bayes_cod.models.cod.arrays import SMALLEST_NOISE
@@ -15,6 +16,7 @@ from bayes_cod.models.cod.effective_compute import curved, curved_ahead, passing
 from bayes_cod.models.cod.graph import IRREGULAR, LAW
 from bayes_cod.models.cod.grouping import Evidence
 from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.cod.readings import cumulated_hazard
 
 type FloatArray = NDArray[np.float64]
 
@@ -29,8 +31,10 @@ class Draws:
         ``(sample, group)``.
     slope, floor, top
         ``(sample, benchmark)``.
-    curvature, shared_walk, shared_luck, own_walk, own_luck
+    curvature, shared_walk, shared_luck
         ``(sample,)``.
+    own_walk, own_luck
+        ``(sample, benchmark)``.
     shared_steps
         Steps of the luck that all benchmarks share ``(sample, step)``, decades.
     path
@@ -39,6 +43,12 @@ class Draws:
         ``(sample, group, class)``.
     map_increments
         ``(sample, benchmark, increment)``; None without a rest.
+    persistent
+        The path without luck that passes ``(sample, benchmark, rung)``; None where `persistent_path` draws it.
+    hazard
+        Rate of jumps at the last rung, per decade ``(sample,)``; None where benchmarks don't jump.
+    unjumped
+        Benchmarks with a jump left to make ``(sample, benchmark)``.
     """
 
     level: FloatArray
@@ -55,10 +65,13 @@ class Draws:
     path: FloatArray
     class_probability: FloatArray
     map_increments: FloatArray | None
+    persistent: FloatArray | None = None
+    hazard: FloatArray | None = None
+    unjumped: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, posterior: xr.Dataset, evidence: Evidence) -> Draws:
-        """From a posterior group with dimensions (chain, draw, ...); the evidence's family and series come first."""
+        """From a posterior of `graph` with dimensions (chain, draw, ...); the evidence's family comes first."""
         n_group, n_benchmark = len(evidence.groups), len(evidence.benchmarks)
         n_rung = len(evidence.decades)
 
@@ -82,8 +95,8 @@ class Draws:
             curvature=flat("curvature")[:, 0],
             shared_walk=flat("family_walk")[:, 0],
             shared_luck=flat("shared_luck"),
-            own_walk=flat("own_walk"),
-            own_luck=flat("own_luck"),
+            own_walk=np.repeat(flat("own_walk")[:, None], n_benchmark, axis=1),
+            own_luck=np.repeat(flat("own_luck")[:, None], n_benchmark, axis=1),
             shared_steps=flat("shared_steps")[:, 0, posterior["shared_steps"].shape[-1] - n_rung + 1 :],
             path=flat("path")[:, :n_benchmark, -n_rung:],
             class_probability=probability,
@@ -147,9 +160,10 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
         draws.shared_walk, draws.own_walk, np.repeat(decades[:, None], n_benchmark, axis=1), rng
     )
     trend = _trend(evidence, draws, decades, persistent_path(evidence, draws, rng))
-    own_ahead += draws.own_luck[:, None, None] * rng.standard_normal(own_ahead.shape)
+    own_ahead += draws.own_luck[:, None, :] * rng.standard_normal(own_ahead.shape)
     shared_ahead += draws.shared_luck[:, None] * rng.standard_normal(shared_ahead.shape)
     luck = draws.slope[:, None, :] * shared_ahead[..., None] + own_ahead
+    jumps = jumps_ahead(draws, np.zeros(1), decades, priors, rng) if draws.hazard is not None else None
     rest_size = np.zeros(n_benchmark)
     for group in evidence.rest:
         rest_size[evidence.benchmarks.index(group.benchmark)] = group.weight
@@ -164,11 +178,45 @@ def predict(evidence: Evidence, draws: Draws, decades: FloatArray, priors: Prior
         rates = pass_rates(draws, owner, classes, trend[..., point])
         group_rates[:, point] = rates
         latent[:, point] = _full(rates, owner, weights, rest_size, chance, draws.map_increments, None, rng)
-        lucky = pass_rates(draws, owner, classes, trend[..., point] + luck[:, point])
+        growth = trend[..., point] + luck[:, point]
+        growth = (
+            np.where(jumps.made[:, point], np.maximum(growth, jumps.landing - draws.level), growth) if jumps else growth
+        )
+        lucky = pass_rates(draws, owner, classes, growth)
         irregular = np.where(classes == IRREGULAR, _transient(lucky, priors.irregular_concentration, rng), lucky)
         full = _full(irregular, owner, weights, rest_size, chance, draws.map_increments, priors.map_concentration, rng)
         observed[:, point] = evaluated(full, trials, priors, rng, share)
     return Scores(observed, latent, group_rates)
+
+
+@dataclass(frozen=True)
+class Jumps:
+    """Jumps of benchmarks.
+
+    Attributes
+    ----------
+    made
+        Whether a benchmark has jumped ``(sample, point, benchmark)``.
+    landing
+        Eta that its jump leads to ``(sample, benchmark)``.
+    """
+
+    made: NDArray[np.bool_]
+    landing: FloatArray
+
+
+def jumps_ahead(
+    draws: Draws, start: FloatArray, decades: FloatArray, priors: Priors, rng: np.random.Generator
+) -> Jumps:
+    """Draw when benchmarks jump between `start` and some distances, both decades from the last rung ``(point,)``.
+
+    One time a benchmark, so that a larger target has jumped where a smaller one has.
+    """
+    assert draws.hazard is not None and draws.unjumped is not None
+    waited = rng.exponential(size=draws.level.shape) / draws.hazard[:, None]
+    gone = cumulated_hazard(start, np.maximum(decades, start), priors.hazard_growth)
+    made = (waited[:, None, :] < gone[None, :, None]) & draws.unjumped[:, None, :]
+    return Jumps(made, priors.landing_mean + priors.landing_sd * rng.standard_normal(draws.level.shape))
 
 
 def evaluated(
@@ -220,6 +268,8 @@ def _trend(evidence: Evidence, draws: Draws, decades: FloatArray, path: FloatArr
 
 def persistent_path(evidence: Evidence, draws: Draws, rng: np.random.Generator) -> FloatArray:
     """Growth at the rungs without the luck that their runs did not pass on ``(sample, benchmark, rung)``."""
+    if draws.persistent is not None:
+        return draws.persistent
     nominal = np.diff(curved(evidence.decades[None, :], draws.curvature[:, None]), axis=1) + draws.shared_steps
     own_steps = np.diff(draws.path, axis=2) - draws.slope[:, :, None] * nominal[:, None, :]
     own = passing_luck(own_steps, evidence.decades, draws.own_walk, draws.own_luck, rng)
@@ -250,7 +300,7 @@ def pass_rates(draws: Draws, owner: NDArray[np.int32], classes: NDArray[np.int64
     """Pass rates of the groups where the benchmarks have grown by `growth` ``(sample, benchmark)``."""
     eta = draws.level + np.where(classes == LAW, draws.ratio * growth[:, owner], 0.0)
     floor, top = draws.floor[:, owner], draws.top[:, owner]
-    return np.asarray(floor + (top - floor) * np.exp(-np.exp(-np.clip(eta, -30, 30))))
+    return np.asarray(floor + (top - floor) * expit(eta))
 
 
 def _transient(rates: FloatArray, concentration: float, rng: np.random.Generator) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from bayes_cod.models.cod.effective_compute import curved, curved_ahead
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
@@ -51,7 +52,7 @@ def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> x
     behind = curved(np.minimum(decades, 0.0)[None, :], curvature)
     theta = behind + curved_ahead(np.maximum(decades, 0.0)[None, :], curvature)
     eta = level[:, None] + slope[:, None] * (theta + shared) + own
-    rate = floor[:, None] + (top - floor)[:, None] * np.exp(-np.exp(-np.clip(eta, -30, 30)))
+    rate = floor[:, None] + (top - floor)[:, None] * expit(eta)
     return xr.DataArray(rate, dims=("sample", "decades"), coords={"decades": decades}, name="pass_rate")
 
 

@@ -1,7 +1,7 @@
 """Every prior of Bayesian COD in one place, each with its reason.
 
-The scale is that of eta = -log(-log((y - g) / (top - g))): a benchmark that goes from 10 % to 50 % moves by 1.2, from
-50 % to 90 % by 1.9. Slopes are moves of eta per decade of compute. All values are data of the compiled model, so
+The scale is that of eta, the logit of (y - g) / (top - g): a benchmark that goes from 10 % to 50 % moves by 2.2, and
+by as much again to 90 %. Slopes are moves of eta per decade of compute. All values are data of the compiled models, so
 changing one needs no new compilation.
 """
 
@@ -29,10 +29,10 @@ class Priors(Hyperparameters):
     family_spread
         Spread of families' mean slopes on the logarithm, fixed: two or three families do not teach it.
     slope_spread, slope_spread_sd
-        Spread of benchmarks' slopes around the family's, LogNormal (log mean, log sd). Benchmarks differ by a
-        factor of two; away from zero, so that the sampler meets no funnel.
+        Spread of benchmarks' slopes around the family's, as a share of it, LogNormal (log mean, log sd). Benchmarks
+        differ by a factor of two; steep ladders differ as much in proportion.
     benchmark_share
-        Share of that spread's variance that a benchmark keeps from family to family, fixed.
+        Share of that spread's variance that a benchmark keeps from family to family, fixed; with clusters in the model.
     group_spread
         Relative spread of cluster slopes within a benchmark, fixed: a cluster's own slope is hardly known from a few
         rungs, and when the spread is learnt, odd clusters pull it up until the pooling is gone.
@@ -51,14 +51,34 @@ class Priors(Hyperparameters):
         small: where it is free, fast growth is taken for luck that passes, and forecasts fall back.
     own_luck, own_luck_sd
         The same of one benchmark, on eta.
+    wild_walk, wild_luck
+        Spread of the benchmarks' own walks and passing luck around these scales, on the logarithm, fixed: some are
+        smooth, others rise and fall with every run.
+    hazard, hazard_sd
+        Rate at which a benchmark jumps, per decade at the last rung, LogNormal. Almost never on ladders of usual size,
+        and several times a decade where all questions of a benchmark are one skill; learnt from the rungs.
+    hazard_growth
+        The rate grows with compute as exp(hazard_growth x), fixed (Gompertz): as much as a normal distribution of
+        thresholds does that a ladder enters from below.
+    immune
+        Probability that a benchmark never jumps, fixed: some skills are out of reach of any rung.
+    jump_mean, jump_sd
+        Size of a jump between rungs on eta, Normal, fixed.
+    landing_mean, landing_sd
+        Eta that a jump ahead leads to, Normal, fixed: mostly between half and almost all of the questions.
+    jump_below
+        Score from which a benchmark has no jump left to make, fixed.
     volatility
         Spread of families' shared walks around that scale, on the logarithm, fixed: some families are made by one
         recipe, others change it from rung to rung. Not used for a family alone.
-    level_mean, level_sd
-        eta at the last rung, Normal: from almost never to almost always right.
+    level_mean, level_mean_sd, level_sd
+        eta at the last rung, Normal: from almost never to almost always right. The mean is the ladder's own, as very
+        small models sit at the floor of most benchmarks; with clusters in the model it is fixed.
     floor_mean, floor_sd
         Score of a model that knows nothing on open questions, Normal on the logit: mostly below a few per cent, but
         short answers (a digit, yes or no) are guessed right a fifth of the time.
+    floor_at_zero, floor_at_chance
+        Probabilities that the floor is exactly 0 on open questions, and exactly chance on others.
     below_chance
         Multiplier of the chance level, Beta(below_chance, CHANCE_SHAPE): weak models lose answers to the format.
     ceiling
@@ -78,29 +98,43 @@ class Priors(Hyperparameters):
         Noise of the rest around the map, as a beta-binomial concentration.
     """
 
-    slope_mean: float = float(np.log(0.5))
-    slope_sd: float = 0.5
-    family_spread: float = 0.3
-    slope_spread: float = float(np.log(0.3))
-    slope_spread_sd: float = 0.5
+    slope_mean: float = float(np.log(0.8))
+    slope_sd: float = 0.4
+    family_spread: float = 0.2
+    slope_spread: float = float(np.log(0.5))
+    slope_spread_sd: float = 0.4
     benchmark_share: float = 0.6
     group_spread: float = 0.15
     curvature_mean: float = 0.3
     curvature_sd: float = 0.15
     curvature_spread: float = 0.05
     shared_walk: float = float(np.log(0.07))
-    shared_walk_sd: float = 0.3
-    own_walk: float = float(np.log(0.12))
-    own_walk_sd: float = 0.7
-    shared_luck: float = float(np.log(0.03))
-    shared_luck_sd: float = 0.3
-    own_luck: float = float(np.log(0.05))
-    own_luck_sd: float = 0.3
+    shared_walk_sd: float = 0.5
+    own_walk: float = float(np.log(0.2))
+    own_walk_sd: float = 0.5
+    shared_luck: float = float(np.log(0.05))
+    shared_luck_sd: float = 0.5
+    own_luck: float = float(np.log(0.06))
+    own_luck_sd: float = 0.7
+    wild_walk: float = 0.5
+    wild_luck: float = 1.0
+    hazard: float = float(np.log(0.02))
+    hazard_sd: float = 1.7
+    hazard_growth: float = 2.0
+    immune: float = 0.1
+    jump_mean: float = 5.0
+    jump_sd: float = 3.0
+    landing_mean: float = 1.5
+    landing_sd: float = 2.0
+    jump_below: float = 0.75
     volatility: float = 0.5
-    level_mean: float = 0.0
-    level_sd: float = 2.0
+    level_mean: float = -1.0
+    level_mean_sd: float = 2.5
+    level_sd: float = 2.5
     floor_mean: float = -4.0
     floor_sd: float = 1.5
+    floor_at_zero: float = 0.4
+    floor_at_chance: float = 0.5
     below_chance: float = 5.0
     ceiling: float = 0.001
     cluster_concentration: float = 60.0

@@ -20,7 +20,7 @@ from bayes_cod.models.cod.arrays import observed_rates, total_rates
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.graph import LAW
 from bayes_cod.models.cod.grouping import Evidence
-from bayes_cod.models.cod.predict import Draws, evaluated, pass_rates, persistent_path
+from bayes_cod.models.cod.predict import Draws, evaluated, jumps_ahead, pass_rates, persistent_path
 from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
@@ -100,7 +100,7 @@ def replicate(
         *fit* ``(sample, rung, benchmark)`` and *step*, the same without the first rung.
     """
     seen = Seen.of(evidence, priors)
-    steps = _steps(evidence, draws, rng)
+    steps = _steps(evidence, draws, priors, rng)
     counted = np.maximum(np.rint(seen.trials), 1).astype(np.int64)
     fit, step = (
         np.stack(
@@ -115,16 +115,21 @@ def replicate(
     return fit, step
 
 
-def _steps(evidence: Evidence, draws: Draws, rng: np.random.Generator) -> FloatArray:
+def _steps(evidence: Evidence, draws: Draws, priors: Priors, rng: np.random.Generator) -> FloatArray:
     """Growth at each rung but the first, going on from the rung before with luck anew ``(sample, benchmark, rung)``."""
     before = persistent_path(evidence, draws, rng)[:, :, :-1]
     gaps = np.sqrt(np.maximum(np.diff(evidence.decades), 0.0))
     nominal = np.diff(curved(evidence.decades[None, :], draws.curvature[:, None]), axis=1)
     shared = draws.shared_walk[:, None] * gaps * rng.standard_normal(nominal.shape)
     shared += draws.shared_luck[:, None] * rng.standard_normal(nominal.shape)
-    own = draws.own_walk[:, None, None] * gaps * rng.standard_normal(before.shape)
-    own += draws.own_luck[:, None, None] * rng.standard_normal(before.shape)
-    return np.asarray(before + draws.slope[:, :, None] * (nominal + shared)[:, None, :] + own)
+    own = draws.own_walk[:, :, None] * gaps * rng.standard_normal(before.shape)
+    own += draws.own_luck[:, :, None] * rng.standard_normal(before.shape)
+    growth = before + draws.slope[:, :, None] * (nominal + shared)[:, None, :] + own
+    if draws.hazard is not None:
+        jumps = jumps_ahead(draws, evidence.decades[:-1], evidence.decades[1:], priors, rng)
+        landing = (jumps.landing - draws.level)[:, :, None]
+        growth = np.where(jumps.made.transpose(0, 2, 1), np.maximum(growth, landing), growth)
+    return np.asarray(growth)
 
 
 def rung_check(evidence: Evidence, draws: Draws, priors: Priors, seed: int) -> pd.DataFrame:

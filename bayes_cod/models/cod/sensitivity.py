@@ -26,6 +26,7 @@ from bayes_cod.models.power_scaling import POWERS, moved, sensitivity
 type FloatArray = NDArray[np.float64]
 
 GROWTH, PERSISTENT, PASSING, PLACE = "growth", "persistent luck", "passing luck", "floor and level"
+JUMPS = "jumps"
 _KEYS = ("target", "benchmark", "prior")
 
 
@@ -47,8 +48,8 @@ def log_priors(
     -------
     dict
         ``(sample, 1)`` for *growth* (families' mean slopes, spread of slopes, curvatures), *persistent luck* (scales
-        of the shared and the own walk) and *passing luck* (scales of both); ``(sample, benchmark)`` for *floor and
-        level*, where each forecast has the priors of its own benchmark only.
+        of the shared and the own walk), *passing luck* (scales of both) and *jumps* (their rate); ``(sample,
+        benchmark)`` for *floor and level*, where each forecast has the priors of its own benchmark only.
     """
 
     def flat(name: str) -> FloatArray:
@@ -62,15 +63,13 @@ def log_priors(
     growth = growth + _exchangeable(bends, priors.curvature_mean, priors.curvature_sd, priors.curvature_spread)
     walks, wild = np.log(flat("family_walk")[:, :families]), priors.volatility if families > 1 else 0.0
     persistent = _exchangeable(walks, priors.shared_walk, priors.shared_walk_sd, wild)
-    persistent = persistent + norm.logpdf(np.log(draws.own_walk), priors.own_walk, priors.own_walk_sd)
+    persistent = persistent + norm.logpdf(np.log(flat("own_walk")), priors.own_walk, priors.own_walk_sd)
     passing = norm.logpdf(np.log(draws.shared_luck), priors.shared_luck, priors.shared_luck_sd)
-    passing = passing + norm.logpdf(np.log(draws.own_luck), priors.own_luck, priors.own_luck_sd)
-    return {
-        GROWTH: growth[:, None],
-        PERSISTENT: persistent[:, None],
-        PASSING: passing[:, None],
-        PLACE: _place(draws, evidence, priors),
-    }
+    passing = passing + norm.logpdf(np.log(flat("own_luck")), priors.own_luck, priors.own_luck_sd)
+    parts = {GROWTH: growth[:, None], PERSISTENT: persistent[:, None], PASSING: passing[:, None]}
+    if draws.hazard is not None:
+        parts[JUMPS] = norm.logpdf(np.log(draws.hazard), priors.hazard, priors.hazard_sd)[:, None]
+    return parts | {PLACE: _place(draws, evidence, priors)}
 
 
 def _exchangeable(values: FloatArray, mean: float, sd: float, spread: float) -> FloatArray:
@@ -87,12 +86,16 @@ def _place(draws: Draws, evidence: Evidence, priors: Priors) -> FloatArray:
     The level is eta at the last rung; with clusters in the model it is the clusters' weighted mean.
     """
     level = draws.level @ Seen.of(evidence, priors).mix.T
+    mean_sd = priors.level_mean_sd if draws.hazard is not None else 0.0  # the ladder's own mean is integrated out
+    of_level = norm.logpdf(level, priors.level_mean, np.hypot(priors.level_sd, mean_sd))
+    if draws.hazard is not None:  # floors are read from the rungs, each with the prior mass of its reading
+        return np.asarray(of_level)
     chance = np.nan_to_num(evidence.chance)
     known = chance > 0
     share = np.clip(draws.floor / np.where(known, chance, 1.0), 1e-12, 1 - 1e-12)
     of_chance = beta.logpdf(share, priors.below_chance, CHANCE_SHAPE)
     is_open = norm.logpdf(logit(share), priors.floor_mean, priors.floor_sd)
-    return np.asarray(norm.logpdf(level, priors.level_mean, priors.level_sd) + np.where(known, of_chance, is_open))
+    return np.asarray(of_level + np.where(known, of_chance, is_open))
 
 
 def forecast_sensitivity(
