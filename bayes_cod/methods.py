@@ -133,9 +133,10 @@ def default_sampler(name: str) -> SamplerSettings:
         from bayes_cod.models.flp.forecaster import SAMPLER
 
         return SAMPLER
-    from bayes_cod.sampling import SamplerSettings
 
-    return SamplerSettings()
+    from bayes_cod.models.cod.forecaster import SAMPLER
+
+    return SAMPLER
 
 
 def is_bayesian(name: str) -> bool:

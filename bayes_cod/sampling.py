@@ -36,7 +36,9 @@ class SamplerSettings:
     cores
         Processor cores; all where not given.
     target_accept
-        Target acceptance; `retry_accept` for the one retry after a failed gate, with twice the draws.
+        Target acceptance; `retry_accept` for the one retry after a failed gate.
+    retry_times
+        Draws of the retry, as a multiple.
     adaptation
         Mass matrix: diagonal, or with the posterior's main correlations (good for small, correlated posteriors).
     """
@@ -47,6 +49,7 @@ class SamplerSettings:
     cores: int | None = None
     target_accept: float = 0.9
     retry_accept: float = 0.99
+    retry_times: int = 2
     adaptation: Literal["diag", "low_rank"] = "diag"
 
 
@@ -122,20 +125,20 @@ def sample(
     settings, seed
         The same seed gives the same draws.
     retry
-        Sample with `retry_accept` and twice the draws.
+        Sample with `retry_accept` and `retry_times` the draws.
 
     Returns
     -------
     xarray.DataTree
         Groups `posterior` (chain, draw, ...) and `sample_stats`.
     """
-    longer = 2 if retry else 1
+    longer = settings.retry_times if retry else 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree: xr.DataTree = nutpie.sample(
             compiled.with_data(**data),
             draws=settings.draws * longer,
-            tune=settings.tune * longer,
+            tune=settings.tune * min(longer, 2),
             chains=settings.chains,
             cores=settings.cores,
             seed=seed,

@@ -1,7 +1,7 @@
 """Calibration of a Bayesian model by simulation: ``python docs/make_calibration.py MODEL DIR --simulations 200``.
 
-MODEL is cod, flp or flpm. Ladders are drawn from the priors and fitted, and the true parameters and target scores
-ranked among the draws. Writes ``ranks.csv``, ``calibration.csv`` and ``calibration.svg``; prints the table. Exit code 1
+MODEL is cod, cod-map, flp or flpm. Ladders are drawn from the priors and fitted, and the true parameters and target
+scores ranked among the draws. Writes ``ranks.csv``, ``calibration.csv`` and ``calibration.svg``; prints the table. Exit code 1
 if some ranks are not uniform.
 """
 
@@ -19,7 +19,12 @@ from bayes_cod.models.flp import simulation as flp
 from bayes_cod.models.flpm import simulation as flpm
 from bayes_cod.plots.calibration import plot_ranks
 
-MODELS: dict[str, Callable[[int], Ranked]] = {"cod": cod.ranks_of, "flp": flp.ranks_of, "flpm": flpm.ranks_of}
+MODELS: dict[str, Callable[[int], Ranked]] = {
+    "cod": cod.ranks_of,
+    "cod-map": cod.mapped_ranks_of,
+    "flp": flp.ranks_of,
+    "flpm": flpm.ranks_of,
+}
 
 
 def main() -> int:

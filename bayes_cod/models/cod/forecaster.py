@@ -34,6 +34,9 @@ FAR_DECADES = 2.0
 NEAR_CHANCE = 0.02
 PLOT_SAMPLES = 500
 
+SAMPLER = SamplerSettings(retry_times=4)
+"""A fit that the gate refuses mostly has one benchmark whose rise is a jump or luck, and needs many draws."""
+
 _GATE_AHEAD = (0.0, 0.5, 1.0)
 _models = CompiledModels()
 
@@ -78,7 +81,7 @@ class BayesianCOD:
         self.learnt = priors if isinstance(priors, LearntPrior) else None
         self.priors = priors.priors if isinstance(priors, LearntPrior) else priors or Priors()
         self.grouping = grouping or GroupingSettings()
-        self.sampler = sampler or SamplerSettings()
+        self.sampler = sampler or SAMPLER
         self._name = name
         self._evidence: Evidence | None = None
         self._readings: list[list[Reading]] | None = None

@@ -24,13 +24,13 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 type FloatArray = NDArray[np.float64]
 
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
-_VERSION = 1  # part of numba's cache key: raise it with every change of the arithmetic
+_VERSION = 2  # part of numba's cache key: raise it with every change of the arithmetic
 
 
 @numba.njit(cache=True)
 def _log_cdf(q: float) -> float:
     """Log of the standard normal distribution function."""
-    if q > -5.0:
+    if q > -30.0:
         return math.log(0.5 * math.erfc(-q / math.sqrt(2.0)))
     s = 1.0 / (q * q)
     return -0.5 * q * q - math.log(-q) - 0.5 * math.log(2.0 * math.pi) + math.log(1.0 - s + 3.0 * s * s - 15.0 * s**3)

@@ -11,7 +11,6 @@ from pathlib import Path
 import arviz as az
 import numpy as np
 import pytest
-import xarray as xr
 from bayes_ladders import count_ladder, law_rates
 
 from bayes_cod.models.cod.forecaster import BayesianCOD
@@ -21,11 +20,11 @@ from bayes_cod.sampling import SamplerSettings
 GOLDEN = Path(__file__).with_name("golden_fit.json")
 DECADES = np.array([-1.6, -1.1, -0.7, -0.3, 0.0])
 LEVELS = {"easy": 1.2, "middle": 0.3, "hard": -0.8}
-LONG = SamplerSettings(draws=20_000, tune=2_000, chains=4, target_accept=0.97)
+LONG = SamplerSettings(draws=6_000, tune=1_500, chains=4, target_accept=0.97)
 STANDARD_ERRORS = 4
 
 
-def fit(sampler: SamplerSettings | None = None) -> xr.DataTree:
+def fit(sampler: SamplerSettings | None = None) -> BayesianCOD:
     rng = np.random.default_rng(11)
     rates = {
         name: law_rates(level + 0.5 * rng.standard_normal(150), 0.7, DECADES, 0.3) for name, level in LEVELS.items()
@@ -33,24 +32,25 @@ def fit(sampler: SamplerSettings | None = None) -> xr.DataTree:
     ladder = count_ladder(rates, DECADES, n_trials=10, seed=5)
     model = BayesianCOD(seed=3, grouping=GroupingSettings(clusters="none"), sampler=sampler).fit(ladder)
     assert model.gate_passed
-    return model.posterior
+    return model
 
 
-def summary(posterior: xr.DataTree) -> dict[str, dict[str, float]]:
+def summary(model: BayesianCOD) -> dict[str, dict[str, float]]:
     """Mean of every quantity and its Monte-Carlo standard error."""
-    data = posterior["posterior"].to_dataset()
+    data = model.posterior["posterior"].to_dataset()
     found: dict[str, dict[str, float]] = {}
 
-    def add(name: str, values: xr.DataArray) -> None:
-        found[name] = {"mean": float(values.mean()), "mcse": float(az.mcse(values.to_numpy(), method="mean"))}
+    def add(name: str, values: np.ndarray) -> None:
+        by_chain = np.asarray(values).reshape(data.sizes["chain"], -1)
+        found[name] = {"mean": float(by_chain.mean()), "mcse": float(az.mcse(by_chain, method="mean"))}
 
-    for name in ("slope_mean", "shared_walk", "own_walk", "own_luck"):
-        add(name, np.log(data[name]))
-    add("curvature", data["curvature"][..., 0])
+    for name in ("slope_mean", "shared_walk", "own_walk", "own_luck", "hazard"):
+        add(name, np.log(data[name].to_numpy()))
+    add("curvature", data["curvature"].to_numpy()[..., 0])
     for b, benchmark in enumerate(LEVELS):
-        add(f"slope of {benchmark}", data["slope"][..., b])
-        add(f"level of {benchmark}", data["level"][..., b])
-        add(f"floor of {benchmark}", np.log(data["floor"][..., b]))
+        add(f"slope of {benchmark}", model.draws.slope[:, b])
+        add(f"level of {benchmark}", model.draws.level[:, b])
+        add(f"floor of {benchmark}", model.draws.floor[:, b])
     return found
 
 
@@ -61,7 +61,7 @@ def test_the_posterior_is_that_of_the_long_run() -> None:
     assert set(now) == set(golden)
     for name, own in now.items():
         error = np.hypot(own["mcse"], golden[name]["mcse"])
-        assert abs(own["mean"] - golden[name]["mean"]) < STANDARD_ERRORS * error, (name, own, golden[name])
+        assert abs(own["mean"] - golden[name]["mean"]) <= STANDARD_ERRORS * error, (name, own, golden[name])
 
 
 if __name__ == "__main__":
