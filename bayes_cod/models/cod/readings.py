@@ -28,6 +28,7 @@ LOWEST_FLOOR = 0.004
 """Open floors below this are none."""
 STEEP = 1.0
 """Least rise of eta between rungs that may be a jump."""
+QUARTILES = np.array([0.25, 0.75])
 _TOP_CLIP = 0.7  # scores at the top are held this many standard deviations below it
 _FAR = 40.0  # largest squared deviation of a score from the floor that counts
 _LOG_ROOT = 0.5 * np.log(2 * np.pi)
@@ -109,10 +110,7 @@ def _floors(rate: FloatArray, sd: FloatArray, chance: float, priors: Priors) -> 
     lowest = float(score.min())
     atom = priors.floor_at_chance if chance > 0 else priors.floor_at_zero
     found = [(chance, float(np.log(atom)), 0)]
-    between = _mass_below(lowest, chance, priors)
-    if between > 0:
-        place = 0.6 * min(lowest, chance) if chance > 0 else 0.5 * lowest
-        found.append((place, float(np.log((1 - atom) * between)), 0))
+    found += _well_below(lowest, chance, priors)
     for m in range(1, len(score) + 1):
         precision = 1 / width[:m] ** 2
         floor = float((precision @ score[:m]) / precision.sum())
@@ -127,15 +125,22 @@ def _floors(rate: FloatArray, sd: FloatArray, chance: float, priors: Priors) -> 
     return found
 
 
-def _mass_below(lowest: float, chance: float, priors: Priors) -> float:
-    """Prior mass of floors that lie well below every score."""
+def _well_below(lowest: float, chance: float, priors: Priors) -> list[tuple[float, float, int]]:
+    """Floors that lie well below every score: quartiles of the prior's part there, each with half of its mass."""
     if chance > 0:
-        share = min(0.95 * min(lowest, chance) / chance, 0.98)
-        return float(max(beta.cdf(share, priors.below_chance, CHANCE_SHAPE), 1e-6))
-    if lowest <= 0.01:
-        return 0.0
-    ends = norm.cdf((logit([0.002, 0.9 * lowest]) - priors.floor_mean) / priors.floor_sd)
-    return float(max(ends[1] - ends[0], 1e-6))
+        of_chance = beta(priors.below_chance, CHANCE_SHAPE)
+        mass = max(float(of_chance.cdf(min(0.95 * min(lowest, chance) / chance, 0.98))), 1e-6)
+        places = chance * of_chance.ppf(mass * QUARTILES)
+        atom = priors.floor_at_chance
+    else:
+        if lowest <= 0.01:
+            return []
+        low, high = norm.cdf((logit([0.002, 0.9 * lowest]) - priors.floor_mean) / priors.floor_sd)
+        mass = max(float(high - low), 1e-6)
+        places = expit(priors.floor_mean + priors.floor_sd * norm.ppf(low + mass * QUARTILES))
+        atom = priors.floor_at_zero
+    weight = float(np.log((1 - atom) * mass / len(QUARTILES)))
+    return [(float(place), weight, 0) for place in places]
 
 
 def _floor_density(floor: float, chance: float, priors: Priors) -> float:
