@@ -21,7 +21,7 @@ from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 
-GRID = np.linspace(-5.0, 9.0, 141)
+GRID = np.linspace(-12.0, 12.0, 241)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def passing_luck(
         Passing luck of the rungs ``(sample, ..., rung)``.
     """
     basis = StepBasis.of(decades)
-    tau, sigma = walk[..., None], luck[..., None]
+    tau, sigma = (scale.reshape(*scale.shape, *(1,) * (steps.ndim - scale.ndim)) for scale in (walk, luck))
     drawn = sigma * rng.standard_normal((*steps.shape[:-1], len(decades)))
     gaps = np.maximum(np.diff(decades), 0.0)
     simulated = tau * np.sqrt(gaps) * rng.standard_normal(steps.shape) + np.diff(drawn, axis=-1)

@@ -21,7 +21,7 @@ VERSION = 1
 _SIGNED = frozenset(
     (
         *("slope_mean", "slope_spread", "curvature_mean", "level_mean", "floor_mean"),
-        *("shared_walk", "own_walk", "shared_luck", "own_luck"),
+        *("shared_walk", "own_walk", "shared_luck", "own_luck", "hazard", "landing_mean"),
     )
 )  # centres, most of them logarithms; everything else is above 0
 _SHARES = frozenset(("benchmark_share", "ceiling", "class_law", "class_flat", "class_irregular"))

@@ -11,7 +11,7 @@ LAST_FLOPS = 1e21
 
 
 def eta_law(eta: np.ndarray, floor: float = 0.0, top: float = 0.99) -> np.ndarray:
-    return floor + (top - floor) * np.exp(-np.exp(-eta))
+    return np.asarray(floor + (top - floor) / (1 + np.exp(-np.asarray(eta))))
 
 
 def law_rates(level: np.ndarray, slope: float, decades: np.ndarray, curvature: float = 0.15) -> np.ndarray:

@@ -43,7 +43,8 @@ def test_classes_are_told_apart(description: Description, name: str, kind: int) 
 
 def test_a_cluster_that_never_passed_cannot_be_told(description: Description) -> None:
     law, flat, _ = description.probability[list(RATES).index("unborn")]
-    assert law / flat == pytest.approx(Priors().class_law / Priors().class_flat, rel=0.35)
+    told = law / flat / (Priors().class_law / Priors().class_flat)
+    assert 0.5 < told < 2  # only the last rung can tell the two apart, and hardly
 
 
 def test_levels_are_found_where_the_law_holds(description: Description) -> None:

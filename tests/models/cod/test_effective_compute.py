@@ -18,7 +18,7 @@ def test_compute_ahead_never_makes_a_model_worse(curvature: float) -> None:
 
 def luck(decades: list[float], seed: int = 0, n: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
     distance = np.repeat(np.array(decades)[:, None], 2, axis=1)
-    return target_luck(np.full(n, 0.1), np.full(n, 0.3), distance, np.random.default_rng(seed))
+    return target_luck(np.full(n, 0.1), np.full((n, 2), 0.3), distance, np.random.default_rng(seed))
 
 
 def test_variance_is_proportional_to_decades() -> None:

@@ -55,8 +55,8 @@ def draws() -> Draws:
         curvature=np.full(SAMPLES, 0.2),
         shared_walk=np.full(SAMPLES, 0.1),
         shared_luck=np.zeros(SAMPLES),
-        own_walk=np.full(SAMPLES, 0.1),
-        own_luck=np.zeros(SAMPLES),
+        own_walk=np.full((SAMPLES, 2), 0.1),
+        own_luck=np.zeros((SAMPLES, 2)),
         shared_steps=np.zeros((SAMPLES, 2)),
         path=path,
         class_probability=probability,
@@ -91,7 +91,7 @@ def test_observed_is_a_score_and_wider_than_latent_in_every_cell(evidence: Evide
 
 
 def test_luck_ahead_grows_and_does_not_move_the_latent_score(evidence: Evidence, draws: Draws) -> None:
-    lucky = replace(draws, own_walk=np.full(SAMPLES, 0.5))
+    lucky = replace(draws, own_walk=np.full((SAMPLES, 2), 0.5))
     scores, more = (predict(evidence, d, np.array([0.0, 0.3, 1.0]), Priors(), seed=0) for d in (draws, lucky))
     np.testing.assert_array_equal(scores.latent, more.latent)
     extra = more.observed.std(axis=0)[:, 0] - scores.observed.std(axis=0)[:, 0]
@@ -100,7 +100,9 @@ def test_luck_ahead_grows_and_does_not_move_the_latent_score(evidence: Evidence,
 
 
 def test_passing_luck_widens_what_is_observed_and_leaves_the_last_rung(evidence: Evidence, draws: Draws) -> None:
-    lucky = replace(draws, own_luck=np.full(SAMPLES, 0.3), path=draws.path + 0.5 * (draws.path < 0))  # the last fell
+    lucky = replace(
+        draws, own_luck=np.full((SAMPLES, 2), 0.3), path=draws.path + 0.5 * (draws.path < 0)
+    )  # the last fell
     scores, more = (predict(evidence, d, np.array([0.0, 0.3]), Priors(), seed=0) for d in (draws, lucky))
     assert (more.observed.std(axis=0)[:, 0] > scores.observed.std(axis=0)[:, 0] + 0.02).all()
     assert more.latent.mean(axis=0)[0, 0] > scores.latent.mean(axis=0)[0, 0] + 0.03

@@ -50,7 +50,7 @@ def test_one_familys_priors_in_closed_form() -> None:
 def test_the_mean_of_pooled_families_is_integrated_out() -> None:
     own, posterior, draws = fit(1, 20, families=4)
     found = log_priors(posterior, draws, own, PRIORS, families=3)[PERSISTENT][:, 0]
-    own_walk = norm.logpdf(np.log(draws.own_walk), PRIORS.own_walk, PRIORS.own_walk_sd)
+    own_walk = norm.logpdf(np.log(draws.own_walk[:, 0]), PRIORS.own_walk, PRIORS.own_walk_sd)
     for sample in range(3):
         walks = np.log(posterior["family_walk"].values[0, sample, :3])  # the fourth family is padding
 
