@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import invwishart
 
 from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_graph import EXPONENTS, SCALE_RANGE, Relative
+from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters
 from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]
@@ -69,28 +71,37 @@ class Losses:
     latent: FloatArray
 
 
-def draw(posterior: xr.Dataset, evidence: LossEvidence, features: Features, priors: LossPriors, seed: int) -> LossDraws:
+def named_parameters(
+    whitened: FloatArray, data: Mapping[str, NDArray[Any]], shape: LossShape, priors: LossPriors
+) -> dict[str, FloatArray]:
+    """The law's parameters of every draw ``(chain, draw, ...)`` from what was sampled ``(chain, draw, normal)``."""
+    normals = data["centre"] + whitened.reshape(-1, shape.normals) @ data["factor"].T
+    h = asdict(priors)
+    each = [parameters(row, h, shape, data["own"], data["place"], np) for row in normals]
+    lead = whitened.shape[:2]
+    return {name: np.array([one[name] for one in each]).reshape(*lead, *np.shape(each[0][name])) for name in each[0]}
+
+
+def draw(
+    named_draws: Mapping[str, FloatArray], evidence: LossEvidence, features: Features, priors: LossPriors, seed: int
+) -> LossDraws:
     """Complete the sampled parameters with exact draws of what the graph integrated out.
 
     Given the law, residuals are matrix normal with a conjugate inverse Wishart prior: the noise covariance and then the
     weights of the features are drawn from their conditional distributions.
     """
-
-    def flat(name: str) -> FloatArray:
-        array = np.asarray(posterior[name].values, dtype=float)
-        return array.reshape(-1, *array.shape[2:])
-
     rng = np.random.default_rng([seed, 11])
     n_domain = len(evidence.domains)
+    named = {name: array.reshape(-1, *array.shape[2:]) for name, array in named_draws.items()}
     partial = LossDraws(
-        flat("level"),
-        flat("rho"),
-        flat("log_transfer"),
-        flat("terms"),
-        np.stack([flat(name) for name in EXPONENTS], axis=1),
-        flat("scale_loss"),
-        flat("scale_run"),
-        flat("signal"),
+        named["level"],
+        named["rho"],
+        named["log_transfer"],
+        named["terms"],
+        np.stack([named[name] for name in EXPONENTS], axis=1),
+        named["scale_loss"],
+        named["scale_run"],
+        named["signal"],
         np.empty((0, n_domain, n_domain)),
         np.empty((0, len(features), n_domain)),
     )
@@ -126,9 +137,8 @@ def law(draws: LossDraws, index: int, at: Relative) -> tuple[FloatArray, FloatAr
         tuple(draws.terms[index]),
         tuple(draws.exponents[index]),
     )
-    near = np.clip(above, -SCALE_RANGE, SCALE_RANGE)
-    scale = np.exp(draws.scale_loss[index] * near + (at.covariates @ draws.scale_run[index])[:, None])
-    return draws.level[index] + above, scale
+    log_scale = log_noise_scale(above, draws.scale_loss[index], at.covariates @ draws.scale_run[index], np)
+    return draws.level[index] + above, np.exp(log_scale)
 
 
 def predict(

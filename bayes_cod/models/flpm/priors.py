@@ -53,9 +53,10 @@ class LossPriors(Hyperparameters):
 
     level_mean: float = 1.25
     level_sd: float = 0.75
-    size_mean: float = 0.0
-    data_mean: float = 0.0
-    term_sd: float = 1.0
+    size_mean: float = -1.0
+    data_mean: float = -1.25
+    term_sd: float = 0.6
+    term_spread: float = 0.5
     alpha: float = float(np.log(0.28))
     beta: float = float(np.log(0.35))
     eta: float = float(np.log(0.28))
