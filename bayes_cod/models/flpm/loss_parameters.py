@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bayes_cod.models.flpm.evidence import LossEvidence
 from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.whitening import count, split
 
 type FloatArray = NDArray[np.float64]
 
@@ -53,7 +54,7 @@ class LossShape:
     @property
     def normals(self) -> int:
         """Number of standard normals."""
-        return int(sum(np.prod(block) for block in self.blocks.values()))
+        return count(self.blocks)
 
 
 def place(evidence: LossEvidence) -> FloatArray:
@@ -95,15 +96,10 @@ def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: 
         level ``(domain,)``, terms ``(term, domain)``, the exponents ``(domain,)``, log_transfer ``(source, domain)``,
         rho ``(source,)``, scale_loss ``(domain,)``, scale_run ``(2,)``, signal.
     """
-    exp = module.exp
-    z, first = {}, 0
-    for name, block in shape.blocks.items():
-        size = int(np.prod(block))
-        z[name] = normals[first : first + size].reshape(block)
-        first += size
+    exp, z = module.exp, split(normals, shape.blocks)
+    sds = dict.fromkeys(EXPONENTS, h["exponent_sd"]) | {"kappa": h["kappa_sd"]}
     made = {
-        name: exp(h[name] + h["exponent_sd"] * z[f"{name}_typical"] + h["exponent_spread"] * z[name])
-        for name in EXPONENTS
+        name: exp(h[name] + sds[name] * z[f"{name}_typical"] + h["exponent_spread"] * z[name]) for name in EXPONENTS
     }
     weights = [module.ones_like(z["level"])]
     for position, (name, exponent) in enumerate(zip(TERMS, ("alpha", "eta"), strict=True)):

@@ -16,6 +16,7 @@ from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
 from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters
 from bayes_cod.models.flpm.priors import LossPriors
+from bayes_cod.models.flpm.whitening import unwhitened
 
 type FloatArray = NDArray[np.float64]
 
@@ -75,9 +76,8 @@ def named_parameters(
     whitened: FloatArray, data: Mapping[str, NDArray[Any]], shape: LossShape, priors: LossPriors
 ) -> dict[str, FloatArray]:
     """The law's parameters of every draw ``(chain, draw, ...)`` from what was sampled ``(chain, draw, normal)``."""
-    normals = data["centre"] + whitened.reshape(-1, shape.normals) @ data["factor"].T
     h = asdict(priors)
-    each = [parameters(row, h, shape, data["own"], data["place"], np) for row in normals]
+    each = [parameters(row, h, shape, data["own"], data["place"], np) for row in unwhitened(whitened, data)]
     lead = whitened.shape[:2]
     return {name: np.array([one[name] for one in each]).reshape(*lead, *np.shape(each[0][name])) for name in each[0]}
 

@@ -30,12 +30,32 @@ _LOGP = ctypes.CFUNCTYPE(
 )
 
 
-def standard_normals(count: int) -> Any:
+def standard_normals(size: int) -> Any:
     """The vector of standard normals of the model that is being built; its whitened form is what is sampled."""
-    centre, factor = pm.Data("centre", np.zeros(count)), pm.Data("factor", np.eye(count))
-    normals = centre + pt.dot(factor, pm.Flat("whitened", shape=count))
+    centre, factor = pm.Data("centre", np.zeros(size)), pm.Data("factor", np.eye(size))
+    normals = centre + pt.dot(factor, pm.Flat("whitened", shape=size))
     pm.Potential("standard_normal", -0.5 * (normals**2).sum())
     return normals
+
+
+def split(normals: Any, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Parts of one vector by name, in the order and shapes of `blocks`."""
+    parts, first = {}, 0
+    for name, block in blocks.items():
+        size = int(np.prod(block))
+        parts[name] = normals[first : first + size].reshape(block)
+        first += size
+    return parts
+
+
+def count(blocks: Mapping[str, tuple[int, ...]]) -> int:
+    """Length of the vector that `blocks` fill."""
+    return int(sum(np.prod(block) for block in blocks.values()))
+
+
+def unwhitened(whitened: FloatArray, data: Mapping[str, NDArray[Any]]) -> FloatArray:
+    """Standard normals ``(sample, normal)`` from what was sampled ``(chain, draw, normal)``."""
+    return np.asarray(data["centre"] + whitened.reshape(-1, whitened.shape[-1]) @ data["factor"].T)
 
 
 def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> dict[str, NDArray[Any]]:
@@ -50,34 +70,34 @@ def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -
     start
         Standard normals to start the search from ``(normal,)``.
     """
-    count = len(start)
-    plain = {**data, "centre": np.zeros(count), "factor": np.eye(count)}
-    density = _density(compiled.with_data(**plain), count)
+    size = len(start)
+    plain = {**data, "centre": np.zeros(size), "factor": np.eye(size)}
+    density = _density(compiled.with_data(**plain), size)
 
     def loss(normals: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = density(normals)
-        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros(count))
+        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros(size))
 
     options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "maxcor": MEMORY}
     mode = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
-    curvature = np.zeros((count, count))
-    for index in range(count):
-        step = np.zeros(count)
+    curvature = np.zeros((size, size))
+    for index in range(size):
+        step = np.zeros(size)
         step[index] = STEP
         curvature[index] = (density(mode - step)[1] - density(mode + step)[1]) / (2 * STEP)
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     return {**data, "centre": mode, "factor": vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE))}
 
 
-def _density(compiled: Any, count: int) -> Callable[[FloatArray], tuple[float, FloatArray]]:
+def _density(compiled: Any, size: int) -> Callable[[FloatArray], tuple[float, FloatArray]]:
     """Log density and gradient of a compiled model."""
     function = _LOGP(compiled.compiled_logp_func.address)
 
     def at(position: FloatArray) -> tuple[float, FloatArray]:
         position = np.ascontiguousarray(position, dtype=float)
-        gradient, value = np.zeros(count), np.zeros(1)
+        gradient, value = np.zeros(size), np.zeros(1)
         user = compiled.user_data.ctypes.data
-        failed = function(count, position.ctypes.data, gradient.ctypes.data, value.ctypes.data, user)
+        failed = function(size, position.ctypes.data, gradient.ctypes.data, value.ctypes.data, user)
         return (-np.inf, gradient) if failed or not np.isfinite(gradient).all() else (float(value[0]), gradient)
 
     return at
