@@ -190,7 +190,7 @@ def micro(_: Path, sampler: SamplerSettings) -> None:
     model = BayesianFLPM(0)
     model.losses.sampler = sampler
     model.scores.sampler = replace(model.scores.sampler, cores=sampler.cores)
-    model.losses.retry = model.scores.retry = False
+    model.losses.retry = False
     model.fit(small)
     report_gate(model.losses, time.perf_counter() - start)
     failed = model.diagnostics[~model.diagnostics["passed"]]

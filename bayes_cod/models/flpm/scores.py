@@ -22,7 +22,7 @@ from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
-SCORE_SAMPLER = SamplerSettings(draws=500, tune=300, chains=4, target_accept=0.9, retry_accept=0.97)
+SCORE_SAMPLER = SamplerSettings(draws=1500, tune=500, chains=4, target_accept=0.9, retry_accept=0.97)
 LUCK_DRAWS = 8
 """Draws of luck that a latent score is the mean of."""
 
