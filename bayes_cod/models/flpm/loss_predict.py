@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,8 @@ from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.whitening import unwhitened
 
 type FloatArray = NDArray[np.float64]
 
@@ -76,27 +74,16 @@ class Losses:
     latent: FloatArray
 
 
-def named_parameters(
-    whitened: FloatArray, data: Mapping[str, NDArray[Any]], shape: LossShape, priors: LossPriors
-) -> dict[str, FloatArray]:
-    """The law's parameters of every draw ``(chain, draw, ...)`` from what was sampled ``(chain, draw, normal)``."""
-    h = asdict(priors)
-    each = [parameters(row, h, shape, data["own"], data["place"], np) for row in unwhitened(whitened, data)]
-    lead = whitened.shape[:2]
-    return {name: np.array([one[name] for one in each]).reshape(*lead, *np.shape(each[0][name])) for name in each[0]}
-
-
 def draw(
-    named_draws: Mapping[str, FloatArray], evidence: LossEvidence, features: Features, priors: LossPriors, seed: int
+    named: Mapping[str, FloatArray], evidence: LossEvidence, features: Features, priors: LossPriors, seed: int
 ) -> LossDraws:
-    """Complete the sampled parameters with exact draws of what the graph integrated out.
+    """Complete the law's parameters, by name ``(sample, ...)``, with exact draws of what the graph integrated out.
 
     Given the law, residuals are matrix normal with a conjugate inverse Wishart prior: the noise covariance and then the
     weights of the features are drawn from their conditional distributions.
     """
     rng = np.random.default_rng([seed, 11])
     n_domain = len(evidence.domains)
-    named = {name: array.reshape(-1, *array.shape[2:]) for name, array in named_draws.items()}
     partial = LossDraws(
         named["level"],
         named["rho"],

@@ -16,10 +16,10 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import LossShape, start
-from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, named_parameters, predict
+from bayes_cod.models.flpm.loss_parameters import LossShape, parameters, start
+from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, predict
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.whitening import whiten
+from bayes_cod.models.flpm.whitening import named, whiten
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_SAMPLER = SamplerSettings(draws=300, tune=200, chains=4, target_accept=0.9, retry_accept=0.97)
@@ -83,12 +83,12 @@ class MixtureLosses:
         shape = LossShape.of(evidence, features)
         compiled = _models.get(shape, lambda: loss_graph.build(shape))
         data = loss_graph.arrays(evidence, features, self.priors)
-        data = whiten(compiled, data, start(evidence, shape, asdict(self.priors)))
+        h = asdict(self.priors)
+        data = whiten(compiled, data, start(evidence, shape, h))
         for retry in (False, True)[: 1 + self.retry]:
             tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            named = named_parameters(tree["posterior"]["whitened"].values, data, shape, self.priors)
-            tree["posterior"] = xr.Dataset({name: _by_chain(name, array) for name, array in named.items()})
-            draws = draw(named, evidence, features, self.priors, self.seed)
+            law = named(tree, data, lambda normals: parameters(normals, h, shape, data["own"], data["place"], np))
+            draws = draw(law, evidence, features, self.priors, self.seed)
             gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])
             self._fit = _Fit(evidence, features, draws, tree, gate)
             if gate.passed:
@@ -151,8 +151,3 @@ class MixtureLosses:
     def left_open(self, points: Points) -> NDArray[np.float64]:
         """Share of the variance of departures that the runs leave open at each point, in [0, 1]."""
         return self._fitted().features.left_open(points)
-
-
-def _by_chain(name: str, array: NDArray[np.float64]) -> xr.DataArray:
-    dims = ("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(array.ndim - 2)))
-    return xr.DataArray(array, dims=dims)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -17,7 +17,7 @@ from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.priors import ScorePriors
 from bayes_cod.models.flpm.score_evidence import UNLEARNT, ScoreEvidence
 from bayes_cod.models.flpm.score_graph import ScoreShape
-from bayes_cod.models.flpm.whitening import unwhitened, whiten
+from bayes_cod.models.flpm.whitening import named, whiten
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 type FloatArray = NDArray[np.float64]
@@ -69,31 +69,15 @@ class ScoreStage:
         """Sample the map."""
         shape = ScoreShape.of(evidence)
         compiled = _models.get(shape, lambda: score_graph.build(shape))
+        h = asdict(self.priors)
         data = whiten(compiled, score_graph.arrays(evidence, self.priors), np.zeros(shape.normals))
         for retry in (False, True)[: 1 + self.retry]:
             tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            draws = self._named(tree, data, shape)
+            draws = named(tree, data, lambda normals: score_graph.parameters(normals, h, shape, np))
             self._fit = _Fit(evidence, shape, draws, tree, _judge(evidence, draws, tree))
             if self.gate.passed:
                 break
         return self
-
-    def _named(self, tree: xr.DataTree, data: Mapping[str, NDArray[Any]], shape: ScoreShape) -> dict[str, FloatArray]:
-        """Draws of the map's parameters ``(sample, ...)``; they take the place of what was sampled in `tree`."""
-        sampled = tree["posterior"]["whitened"].values
-        h = asdict(self.priors)
-        each = [score_graph.parameters(row, h, shape, np) for row in unwhitened(sampled, data)]
-        draws = {name: np.array([one[name] for one in each]) for name in each[0]}
-        tree["posterior"] = xr.Dataset(
-            {
-                name: (
-                    ("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(array.ndim - 1))),
-                    array.reshape(*sampled.shape[:2], *array.shape[1:]),
-                )
-                for name, array in draws.items()
-            }
-        )
-        return draws
 
     def _fitted(self) -> _Fit:
         if self._fit is None:
@@ -143,13 +127,14 @@ class ScoreStage:
         fit = self._fitted()
         rng = np.random.default_rng([self.seed, 21])
         n_sample, n_point = observed.shape[:2]
-        picked = rng.choice(len(fit.draws["level"]), n_sample, replace=n_sample > len(fit.draws["level"]))
+        n_draw = len(fit.draws["level"])
+        picked: NDArray[np.int64] = rng.permutation(n_sample) % n_draw if n_sample > n_draw else rng.permutation(n_draw)
         steps = fit.evidence.steps(log_compute)
         ahead, place = np.unique(fit.evidence.ahead(log_compute), return_inverse=True)
         strides = np.sqrt(np.diff(ahead, prepend=0.0))[:, None]
         with_luck = np.zeros((n_sample, n_point, len(fit.evidence.benchmarks)))
         without = np.zeros_like(with_luck)
-        for row, index in enumerate(picked):
+        for row, index in enumerate(picked[:n_sample]):
             made = {name: array[index] for name, array in fit.draws.items()}
             walk = np.cumsum(strides * rng.standard_normal((len(ahead), with_luck.shape[2])), axis=0)
             beyond = made["pace"] * walk[place]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -53,9 +54,28 @@ def count(blocks: Mapping[str, tuple[int, ...]]) -> int:
     return int(sum(np.prod(block) for block in blocks.values()))
 
 
-def unwhitened(whitened: FloatArray, data: Mapping[str, NDArray[Any]]) -> FloatArray:
-    """Standard normals ``(sample, normal)`` from what was sampled ``(chain, draw, normal)``."""
-    return np.asarray(data["centre"] + whitened.reshape(-1, whitened.shape[-1]) @ data["factor"].T)
+def named(
+    tree: xr.DataTree, data: Mapping[str, NDArray[Any]], parameters: Callable[[FloatArray], Mapping[str, Any]]
+) -> dict[str, FloatArray]:
+    """Draws of a model's parameters by name ``(sample, ...)``; they take the place of what was sampled in `tree`.
+
+    Parameters
+    ----------
+    tree, data
+        A fit, and the data it was sampled with.
+    parameters
+        From standard normals ``(normal,)`` to parameters.
+    """
+    whitened = np.asarray(tree["posterior"].to_dataset()["whitened"].to_numpy(), dtype=float)
+    normals = data["centre"] + whitened.reshape(-1, whitened.shape[-1]) @ data["factor"].T
+    each = [parameters(row) for row in normals]
+    draws = {name: np.array([one[name] for one in each], dtype=float) for name in each[0]}
+    by_chain = {}
+    for name, array in draws.items():
+        dims = ("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(array.ndim - 1)))
+        by_chain[name] = (dims, array.reshape(*whitened.shape[:2], *array.shape[1:]))
+    tree["posterior"] = xr.DataTree(xr.Dataset(by_chain))
+    return draws
 
 
 def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> dict[str, NDArray[Any]]:
@@ -79,7 +99,7 @@ def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -
         return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros(size))
 
     options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "maxcor": MEMORY}
-    mode = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+    mode = np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)  # type: ignore[call-overload]
     curvature = np.zeros((size, size))
     for index in range(size):
         step = np.zeros(size)
