@@ -38,8 +38,8 @@ class Relative:
     log_params, log_tokens
         ``(point,)``.
     covariates
-        Log of the effective number of domains against the reference, and log of the tokens still to come
-        ``(point, 2)``.
+        Log of the effective number of domains against the reference, log of the tokens still to come, and log size
+        against the reference ``(point, 3)``.
     """
 
     log_shares: FloatArray
@@ -52,12 +52,13 @@ class Relative:
     def of(cls, points: Points, reference: Points) -> Relative:
         """Points relative to a reference, itself one point."""
         effective = [np.log(1 / (part.shares**2).sum(axis=1)) for part in (points, reference)]
+        log_params = points.log_params - reference.log_params[0]
         return cls(
             points.log_shares,
             reference.log_shares[0],
-            points.log_params - reference.log_params[0],
+            log_params,
             points.log_tokens - reference.log_tokens[0],
-            np.stack([effective[0] - effective[1], points.ahead], axis=1),
+            np.stack([effective[0] - effective[1], points.ahead, log_params], axis=1),
         )
 
 
@@ -89,7 +90,7 @@ def build(shape: LossShape) -> pm.Model:
         log_shares = pm.Data("log_shares", np.zeros((n, n_source)))
         reference = pm.Data("reference_log_shares", np.zeros(n_source))
         log_params, log_tokens = (pm.Data(name, np.zeros(n)) for name in ("log_params", "log_tokens"))
-        covariates = pm.Data("covariates", np.zeros((n, 2)))
+        covariates = pm.Data("covariates", np.zeros((n, 3)))
         run = pm.Data("run", np.zeros(n, dtype=np.int64))
         log_loss = pm.Data("log_loss", np.zeros((n, n_domain)))
         vectors = pm.Data("vectors", np.zeros((n, n_feature)))

@@ -51,7 +51,7 @@ class LossShape:
         for name in (*TERMS, *EXPONENTS):
             blocks |= {f"{name}_typical": (), name: domains}
         blocks |= {"source": sources, "transfer": (self.sources, self.domains), "rho_typical": (), "rho": sources}
-        blocks |= {"scale_loss": domains, "scale_run": (2,), "signal": ()}
+        blocks |= {"scale_loss": domains, "scale_run": (3,), "signal": ()}
         return blocks | {"scatter": (), "run_scale": (self.runs,)}
 
     @property
@@ -97,7 +97,7 @@ def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: 
     -------
     dict
         level ``(domain,)``, terms ``(term, domain)``, the exponents ``(domain,)``, log_transfer ``(source, domain)``,
-        rho ``(source,)``, scale_loss ``(domain,)``, scale_run ``(2,)``, signal, scatter, run_scale ``(run,)``.
+        rho ``(source,)``, scale_loss ``(domain,)``, scale_run ``(3,)``, signal, scatter, run_scale ``(run,)``.
     """
     exp, z = module.exp, split(normals, shape.blocks)
     sds = dict.fromkeys(EXPONENTS, h["exponent_sd"]) | {"kappa": h["kappa_sd"]}
@@ -118,7 +118,7 @@ def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: 
         "log_transfer": transfer + h["transfer_spread"] * z["transfer"],
         "rho": 1 / (1 + exp(-rho)),
         "scale_loss": h["scale_loss"] * z["scale_loss"],
-        "scale_run": h["scale_run"] * z["scale_run"],
+        "scale_run": module.stack([h["scale_run"], h["scale_run"], h["scale_size"]]) * z["scale_run"],
         "signal": exp(h["signal"] + h["signal_sd"] * z["signal"]),
         "scatter": scatter,
         "run_scale": scatter * z["run_scale"],

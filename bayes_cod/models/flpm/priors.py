@@ -42,10 +42,10 @@ class LossPriors(Hyperparameters):
     transfer_source, transfer_own, transfer_spread
         Log worth of a training domain: sd of its worth to all validation domains; bonus where the validation domain
         bears its name; sd of what is left.
-    scale_loss, scale_run
-        Log noise per unit of log loss above the reference, and per unit of the runs' covariates (log of the effective
-        number of domains, log of the tokens still to come); Normal with mean 0. Runs far from the usual mixture
-        scatter more.
+    scale_loss, scale_run, scale_size
+        Log noise per unit of log loss above the reference, per unit of the runs' covariates (log of the effective
+        number of domains, log of the tokens still to come), and per unit of log size; Normal with mean 0. Runs far from
+        the usual mixture scatter more, and so do runs of a size at which much emerges.
     signal, signal_sd
         Variance of smooth departures from the law against that of noise, LogNormal.
     scatter, scatter_sd
@@ -77,6 +77,7 @@ class LossPriors(Hyperparameters):
     transfer_spread: float = 1.3
     scale_loss: float = 1.5
     scale_run: float = 0.4
+    scale_size: float = 0.3
     signal: float = 0.0
     signal_sd: float = 1.0
     scatter: float = float(np.log(0.3))

@@ -109,8 +109,8 @@ class ScoreStage:
     ) -> tuple[FloatArray, FloatArray]:
         """Scores of runs from draws of their log losses.
 
-        Every draw of the losses meets one draw of the map. What lies ahead on the walk along size is drawn once for all
-        points of a size, since it is the task's and not the run's.
+        Every draw of the losses meets one draw of the map. What lies ahead on the walk along size has two parts of the
+        same pace: the task's, drawn once for all points of a size, and the run's own, which is luck.
 
         Parameters
         ----------
@@ -132,6 +132,7 @@ class ScoreStage:
         steps = fit.evidence.steps(log_compute)
         ahead, place = np.unique(fit.evidence.ahead(log_compute), return_inverse=True)
         strides = np.sqrt(np.diff(ahead, prepend=0.0))[:, None]
+        own_strides = np.sqrt(ahead[place])[:, None]
         with_luck = np.zeros((n_sample, n_point, len(fit.evidence.benchmarks)))
         without = np.zeros_like(with_luck)
         for row, index in enumerate(picked[:n_sample]):
@@ -139,6 +140,7 @@ class ScoreStage:
             walk = np.cumsum(strides * rng.standard_normal((len(ahead), with_luck.shape[2])), axis=0)
             beyond = made["pace"] * walk[place]
             luck = rng.standard_t(score_graph.TAIL_DEGREES, (1 + LUCK_DRAWS, *with_luck.shape[1:])) * made["luck"]
+            luck += own_strides * rng.standard_normal(luck.shape) * made["pace"]
             logits = [
                 score_graph.mean_logit(made, fit.evidence.falls(losses[row]), steps, np) + beyond
                 for losses in (observed, latent)
