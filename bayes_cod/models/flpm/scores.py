@@ -26,6 +26,9 @@ SCORE_SAMPLER = SamplerSettings(draws=1500, tune=500, chains=4, target_accept=0.
 LUCK_DRAWS = 8
 """Draws of luck that a latent score is the mean of."""
 
+OWN_WALK = 0.5
+"""Share of the variance ahead on the walk along size that is the run's own: mixtures emerge at sizes of their own."""
+
 _models = CompiledModels()
 
 
@@ -109,8 +112,8 @@ class ScoreStage:
     ) -> tuple[FloatArray, FloatArray]:
         """Scores of runs from draws of their log losses.
 
-        Every draw of the losses meets one draw of the map. What lies ahead on the walk along size has two parts of the
-        same pace: the task's, drawn once for all points of a size, and the run's own, which is luck.
+        Every draw of the losses meets one draw of the map. What lies ahead on the walk along size has two parts: the
+        task's, drawn once for all points of a size, and the run's own, which is luck.
 
         Parameters
         ----------
@@ -131,8 +134,8 @@ class ScoreStage:
         picked: NDArray[np.int64] = rng.permutation(n_sample) % n_draw if n_sample > n_draw else rng.permutation(n_draw)
         steps = fit.evidence.steps(log_compute)
         ahead, place = np.unique(fit.evidence.ahead(log_compute), return_inverse=True)
-        strides = np.sqrt(np.diff(ahead, prepend=0.0))[:, None]
-        own_strides = np.sqrt(ahead[place])[:, None]
+        strides = np.sqrt((1 - OWN_WALK) * np.diff(ahead, prepend=0.0))[:, None]
+        own_strides = np.sqrt(OWN_WALK * ahead[place])[:, None]
         with_luck = np.zeros((n_sample, n_point, len(fit.evidence.benchmarks)))
         without = np.zeros_like(with_luck)
         for row, index in enumerate(picked[:n_sample]):
