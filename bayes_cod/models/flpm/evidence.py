@@ -70,11 +70,6 @@ class Points:
         return len(self.log_params)
 
     @property
-    def n_runs(self) -> int:
-        """Number of different runs."""
-        return len(np.unique(self.run))
-
-    @property
     def log_shares(self) -> FloatArray:
         """``(point, source)``, of the shares plus the floor."""
         return np.asarray(np.log(self.shares + SHARE_FLOOR))

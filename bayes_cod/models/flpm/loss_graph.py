@@ -72,7 +72,6 @@ def arrays(evidence: LossEvidence, features: Features, priors: LossPriors) -> di
         "log_params": at.log_params,
         "log_tokens": at.log_tokens,
         "covariates": at.covariates,
-        "run": evidence.points.run,
         "log_loss": evidence.log_loss,
         "own": evidence.own,
         "vectors": features.vectors,
@@ -91,7 +90,6 @@ def build(shape: LossShape) -> pm.Model:
         reference = pm.Data("reference_log_shares", np.zeros(n_source))
         log_params, log_tokens = (pm.Data(name, np.zeros(n)) for name in ("log_params", "log_tokens"))
         covariates = pm.Data("covariates", np.zeros((n, 3)))
-        run = pm.Data("run", np.zeros(n, dtype=np.int64))
         log_loss = pm.Data("log_loss", np.zeros((n, n_domain)))
         vectors = pm.Data("vectors", np.zeros((n, n_feature)))
         eigenvalues = pm.Data("values", np.ones(n_feature))
@@ -105,8 +103,7 @@ def build(shape: LossShape) -> pm.Model:
         above = laws.log_mixture_loss(
             pooled, log_params[:, None], log_tokens[:, None], (terms[0], terms[1], terms[2]), exponents
         )
-        of_run = pt.dot(covariates, made["scale_run"]) + made["run_scale"][run]
-        log_scale = log_noise_scale(above, made["scale_loss"], of_run, pt)
+        log_scale = log_noise_scale(above, made["scale_loss"], pt.dot(covariates, made["scale_run"]), pt)
         residual = (log_loss - made["level"] - above) * pt.exp(-log_scale)
         integrated = _integrated(residual, vectors, eigenvalues, made["signal"], h, shape)
         pm.Potential("losses", integrated - log_scale.sum())

@@ -29,10 +29,9 @@ FURTHEST = 2 * float(np.log(10.0))
 
 @dataclass(frozen=True)
 class LossShape:
-    """Sizes that a compiled model depends on: points, runs, training domains, validation domains, features."""
+    """Sizes that a compiled model depends on: points, training domains, validation domains, features."""
 
     points: int
-    runs: int
     sources: int
     domains: int
     features: int
@@ -40,8 +39,7 @@ class LossShape:
     @classmethod
     def of(cls, evidence: LossEvidence, features: Features) -> LossShape:
         """The shape of some evidence."""
-        points = evidence.points
-        return cls(len(points), points.n_runs, len(evidence.sources), len(evidence.domains), len(features))
+        return cls(len(evidence.points), len(evidence.sources), len(evidence.domains), len(features))
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:
@@ -51,8 +49,7 @@ class LossShape:
         for name in (*TERMS, *EXPONENTS):
             blocks |= {f"{name}_typical": (), name: domains}
         blocks |= {"source": sources, "transfer": (self.sources, self.domains), "rho_typical": (), "rho": sources}
-        blocks |= {"scale_loss": domains, "scale_run": (3,), "signal": ()}
-        return blocks | {"scatter": (), "run_scale": (self.runs,)}
+        return blocks | {"scale_loss": domains, "scale_run": (3,), "signal": ()}
 
     @property
     def normals(self) -> int:
@@ -97,7 +94,7 @@ def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: 
     -------
     dict
         level ``(domain,)``, terms ``(term, domain)``, the exponents ``(domain,)``, log_transfer ``(source, domain)``,
-        rho ``(source,)``, scale_loss ``(domain,)``, scale_run ``(3,)``, signal, scatter, run_scale ``(run,)``.
+        rho ``(source,)``, scale_loss ``(domain,)``, scale_run ``(3,)``, signal.
     """
     exp, z = module.exp, split(normals, shape.blocks)
     sds = dict.fromkeys(EXPONENTS, h["exponent_sd"]) | {"kappa": h["kappa_sd"]}
@@ -111,7 +108,6 @@ def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: 
     weight = module.stack(weights)
     transfer = h["transfer_source"] * z["source"][:, None] + h["transfer_own"] * own
     rho = h["rho_mean"] + h["rho_sd"] * z["rho_typical"] + h["rho_spread"] * z["rho"]
-    scatter = exp(h["scatter"] + h["scatter_sd"] * z["scatter"])
     return made | {
         "level": h["level_mean"] + h["level_sd"] * z["level"],
         "terms": weight / weight.sum(axis=0),
@@ -120,6 +116,4 @@ def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: 
         "scale_loss": h["scale_loss"] * z["scale_loss"],
         "scale_run": module.stack([h["scale_run"], h["scale_run"], h["scale_size"]]) * z["scale_run"],
         "signal": exp(h["signal"] + h["signal_sd"] * z["signal"]),
-        "scatter": scatter,
-        "run_scale": scatter * z["run_scale"],
     }

@@ -39,10 +39,8 @@ class LossDraws:
         ``(sample, exponent, domain)``: alpha, beta, eta, kappa.
     scale_loss, scale_run
         ``(sample, domain)`` and ``(sample, covariate)``.
-    signal, scatter
+    signal
         ``(sample,)``.
-    run_scale
-        Log scale of what each fitted run departs and scatters by ``(sample, run)``.
     noise
         Cholesky factor of the domains' noise covariance ``(sample, domain, domain)``.
     weights
@@ -57,8 +55,6 @@ class LossDraws:
     scale_loss: FloatArray
     scale_run: FloatArray
     signal: FloatArray
-    scatter: FloatArray
-    run_scale: FloatArray
     noise: FloatArray
     weights: FloatArray
 
@@ -93,8 +89,6 @@ def draw(
         named["scale_loss"],
         named["scale_run"],
         named["signal"],
-        named["scatter"],
-        named["run_scale"],
         np.empty((0, n_domain, n_domain)),
         np.empty((0, len(features), n_domain)),
     )
@@ -103,7 +97,7 @@ def draw(
     noise, weights = [], []
     for index in range(len(partial)):
         mean, scale = law(partial, index, at)
-        residual = (evidence.log_loss - mean) / (scale * np.exp(partial.run_scale[index])[evidence.points.run, None])
+        residual = (evidence.log_loss - mean) / scale
         coordinates = features.vectors.T @ residual
         widths = 1 + partial.signal[index] * features.values
         scatter = residual.T @ residual - coordinates.T @ (coordinates * (1 - 1 / widths)[:, None])
@@ -166,7 +160,6 @@ def predict(
         factor = vectors * np.sqrt(np.maximum(values, 0.0))
     shape = (len(draws), len(points), len(evidence.domains))
     observed, latent = np.zeros(shape), np.zeros(shape)
-    scatter = rng.standard_normal(shape[:2])  # each point is a run of its own
     for index in range(len(draws)):
         mean, scale = law(draws, index, at)
         luck = rng.standard_normal((2, *shape[1:])) @ draws.noise[index].T
@@ -174,6 +167,5 @@ def predict(
         departure = coordinates @ draws.weights[index] + np.sqrt(draws.signal[index]) * unknown
         latent[index] = mean + scale * departure
         spread = np.sqrt(1 + draws.signal[index] * features.run_variance)
-        run_scale = np.exp(draws.scatter[index] * scatter[index])[:, None]
-        observed[index] = mean + scale * run_scale * (departure + spread * luck[1])
+        observed[index] = latent[index] + scale * spread * luck[1]
     return Losses(observed, latent)

@@ -48,8 +48,6 @@ class LossPriors(Hyperparameters):
         the usual mixture scatter more, and so do runs of a size at which much emerges.
     signal, signal_sd
         Variance of smooth departures from the law against that of noise, LogNormal.
-    scatter, scatter_sd
-        Log standard deviation of the log scale of a run's noise, Normal: some runs scatter more than most.
     noise
         Typical noise of the log loss (inverse Wishart, `noise_df` degrees of freedom above the smallest allowed).
     noise_df
@@ -80,8 +78,6 @@ class LossPriors(Hyperparameters):
     scale_size: float = 0.3
     signal: float = 0.0
     signal_sd: float = 1.0
-    scatter: float = float(np.log(0.3))
-    scatter_sd: float = 0.5
     noise: float = 0.015
     noise_df: float = 4.0
 

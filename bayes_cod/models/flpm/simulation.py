@@ -59,7 +59,6 @@ def simulate(seed: int, priors: LossPriors) -> tuple[LossEvidence, Points, LossD
     mean, scale = law(truth, 0, loss_graph.Relative.of(evidence.points, evidence.reference))
     departures = (features.vectors * np.sqrt(features.values)) @ truth.weights[0]
     luck = rng.standard_normal(mean.shape) @ truth.noise[0].T
-    scale = scale * np.exp(truth.run_scale[0])[:, None]
     made = replace(evidence, log_loss=mean + scale * (departures + luck))
     future = predict(truth, made, features, targets, seed + 1_000_000).observed[0]
     return made, targets, truth, future
