@@ -80,7 +80,9 @@ def test_what_lies_ahead_on_the_walk_is_shared_by_runs_of_a_size(fitted: Bayesia
     near, far = (fitted.scores.forecast(there, there, compute + step)[0].std(axis=0) for step in (0.0, 12.0))
     assert (far > near).all()
     both = fitted.scores.forecast(np.repeat(there, 2, axis=1), np.repeat(there, 2, axis=1), np.repeat(compute, 2) + 12)
-    assert np.corrcoef(both[1][:, 0, 0], both[1][:, 1, 0])[0, 1] > 0.9  # the mean over luck differs by little
+    observed, latent = (np.corrcoef(scores[:, 0, 0], scores[:, 1, 0])[0, 1] for scores in both)
+    assert latent > 0.7  # a mean over few draws of the runs' own luck and walk
+    assert observed < latent
 
 
 def test_same_seed_same_numbers(fitted: BayesianFLPM) -> None:
