@@ -22,7 +22,7 @@ from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import named, whiten
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
-LOSS_SAMPLER = SamplerSettings(draws=300, tune=200, chains=4, target_accept=0.9, retry_accept=0.97)
+LOSS_SAMPLER = SamplerSettings(draws=800, tune=300, chains=4, target_accept=0.9, retry_accept=0.97)
 FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
 
