@@ -1,7 +1,7 @@
 """Figures of docs/mixtures.md: forecasts of domain losses and scores on unseen mixtures and sizes, against baselines.
 
 ``python docs/make_mixture_results.py SET DATA``, with DATA the folder of mixture losses and SET one of regmix, 5Mix,
-RedPajama, 3Mix, micro.
+RedPajama, 3Mix, one-size, micro.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sklearn.model_selection import KFold
 from bayes_cod.datasets import microladder
 from bayes_cod.evaluation.scores import crps
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
+from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
 from bayes_cod.models.flpm.losses import MixtureLosses
 from bayes_cod.published.flpm import FLPM
@@ -100,6 +100,33 @@ def regmix(folder: Path, sampler: SamplerSettings) -> None:
                 for name, make in baselines.items()
             ]
         show(part, rows)
+        show_domains(model, points[part], truth)
+
+
+def one_size(folder: Path, sampler: SamplerSettings) -> None:
+    """Fitted to the mixtures of RedPajama at 70M; the ends of all larger runs."""
+    ladder = read_tables(folder / DML["RedPajama"])
+    sizes = ladder.models.set_index("model")["params"]
+    small, large = (
+        [str(name) for name in sizes.index[chosen]] for chosen in (sizes == sizes.min(), sizes > sizes.min())
+    )
+    start = time.perf_counter()
+    model = MixtureLosses(0, sampler=sampler, retry=False).fit(ladder.select(models=small))
+    report_gate(model, time.perf_counter() - start)
+    ahead = gather_losses(ladder.select(models=large), LossSettings())
+    truth = np.exp(ahead.log_loss)
+    points, _ = model.points(targets_of(ahead))
+    show(f"{len(truth)} runs of 160M to 410M", [score("bayes-flpm", np.exp(model.forecast(points).observed), truth)])
+    show_domains(model, points, truth)
+
+
+def show_domains(model: MixtureLosses, points: Points, truth: np.ndarray) -> None:
+    """Print coverage, and median forecast and truth of the mean over runs, by domain."""
+    draws = np.exp(model.forecast(points).observed)
+    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
+    rows = {"holds": ((truth >= low) & (truth <= high)).mean(axis=0), "median": middle.mean(axis=0)}
+    rows |= {"truth": truth.mean(axis=0), "width": (high - low).mean(axis=0)}
+    print(pd.DataFrame(rows, index=list(model.evidence.domains)).round(3).to_string(), flush=True)
 
 
 def report_gate(model: MixtureLosses, seconds: float) -> None:
@@ -189,11 +216,12 @@ def micro(_: Path, sampler: SamplerSettings) -> None:
     start = time.perf_counter()
     model = BayesianFLPM(0)
     model.losses.sampler = sampler
-    model.scores.sampler = replace(sampler, draws=2 * sampler.draws, tune=2 * sampler.tune, target_accept=0.95)
-    model.losses.retry = model.scores.retry = False
+    model.scores.sampler = replace(model.scores.sampler, cores=sampler.cores)
+    model.losses.retry = False
     model.fit(small)
     report_gate(model.losses, time.perf_counter() - start)
-    print(f"weights of the maps: {model.scores.weights}; gate passed: {model.gate_passed}", flush=True)
+    failed = model.diagnostics[~model.diagnostics["passed"]]
+    print(f"both stages: {len(failed)} of {len(model.diagnostics)} diagnostics failed", flush=True)
     forecast = model.forecast(targets)
     names = forecast.benchmarks
     truth = np.array([[whole.truth(target.name, name) for name in names] for target in targets])
@@ -230,7 +258,7 @@ def micro_row(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, obje
 def decide(model: BayesianFLPM, default: Target, true_means: dict[str, float], targets: list[Target]) -> None:
     """The mixture chosen among the seven held-out runs, and its true regret against the stated interval."""
     points, _ = model.losses.points(targets)
-    values = model.predict(points, joint=True).latent.mean(axis=2)
+    values = model.predict(points, joint=True).observed.mean(axis=2)  # the truth is of runs, with their luck
     best = int(values.mean(axis=0).argmax())
     regret = values.max(axis=1) - values[:, best]
     low, high = np.quantile(regret, [0.05, 0.95])
@@ -247,16 +275,16 @@ def decide(model: BayesianFLPM, default: Target, true_means: dict[str, float], t
 def main() -> None:
     """Run one set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("set", choices=["regmix", *DML, "micro"])
+    parser.add_argument("set", choices=["regmix", *DML, "one-size", "micro"])
     parser.add_argument("data", type=Path)
     for name, value in (("draws", 300), ("tune", 300), ("chains", 4), ("cores", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
-    sampler = SamplerSettings(given.draws, given.tune, given.chains, given.cores, 0.85, 0.95)
+    sampler = SamplerSettings(given.draws, given.tune, given.chains, given.cores, 0.9, 0.95)
     if given.set in DML:
         dml(given.set, given.data, sampler)
     else:
-        (regmix if given.set == "regmix" else micro)(given.data, sampler)
+        {"regmix": regmix, "one-size": one_size, "micro": micro}[given.set](given.data, sampler)
 
 
 if __name__ == "__main__":

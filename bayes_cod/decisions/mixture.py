@@ -66,7 +66,8 @@ class Decision:
     ----------
     table
         One row a candidate, best expected value first: share_<domain>, mean, sd, q05, q50, q95 of the latent value,
-        p_best, p_beats_current, gain (expected, over the current mixture), regret (expected), regret_q05, regret_q95,
+        p_best, p_beats_current, gain (expected, over the current mixture), regret (expected), regret_q05, regret_q95
+        (of what a run on the best mixture has more than a run on this one, both with their luck, at least 0),
         extrapolates, and kind ("current", "tried" or "candidate"). Values are fractions for scores, nats for losses
         (whose sign is turned: larger is better throughout; columns hold the loss itself only in `mean`, `sd`, `q*`).
     goal
@@ -114,8 +115,8 @@ def decide_mixture(
     """Compare mixtures for a planned run.
 
     All candidates are drawn jointly, so that what they share (the level, the law, departures of like mixtures) cancels
-    in comparisons. Regret of a mixture is what the best candidate of the same draw has more than it; a run's own luck,
-    the same for all, is left out.
+    in comparisons. Regret of a mixture is what the best candidate of the same draw has more than it. Which candidate
+    is best is a matter of the mean over a run's luck; the interval of the regret has the luck of both runs in it.
 
     Parameters
     ----------
@@ -168,8 +169,8 @@ def decide_mixture(
     if own is not None:
         shares = np.concatenate([own[None], shares])
         hull = np.concatenate([inside_hull(own[None], tried), hull])
-    values = _values(model, stage, goal, _planned(evidence, shares, params, tokens))
-    return _decision(values, shares, hull, own, allowed(shares, low, high), goal, evidence)
+    values, of_runs = _values(model, stage, goal, _planned(evidence, shares, params, tokens))
+    return _decision(values, of_runs, shares, hull, own, allowed(shares, low, high), goal, evidence)
 
 
 def _planned(evidence: LossEvidence, shares: FloatArray, params: float, tokens: float) -> Points:
@@ -181,19 +182,25 @@ def _planned(evidence: LossEvidence, shares: FloatArray, params: float, tokens: 
     return Points(shares, log_params, log_tokens, np.zeros(count), np.arange(count))
 
 
-def _values(model: BayesianFLPM | MixtureLosses, stage: MixtureLosses, goal: Goal, points: Points) -> FloatArray:
-    """Draws of what each mixture is worth ``(sample, candidate)``, larger is better."""
+def _values(
+    model: BayesianFLPM | MixtureLosses, stage: MixtureLosses, goal: Goal, points: Points
+) -> tuple[FloatArray, FloatArray]:
+    """Draws of what each mixture is worth, without and with a run's luck ``(sample, candidate)``; larger is better."""
     if goal.losses:
-        names, draws, sign = stage.evidence.domains, np.exp(stage.forecast(points, joint=True).latent), -1.0
+        losses = stage.forecast(points, joint=True)
+        names, draws, sign = stage.evidence.domains, (np.exp(losses.latent), np.exp(losses.observed)), -1.0
     else:
         assert isinstance(model, BayesianFLPM)
-        names, draws, sign = model.scores.evidence.benchmarks, model.predict(points, joint=True).latent, 1.0
+        made = model.predict(points, joint=True)
+        names, draws, sign = model.scores.evidence.benchmarks, (made.latent, made.observed), 1.0
     weights = np.array([goal.weights.get(name, 0.0) for name in names])
-    return np.asarray(sign * (draws @ weights))
+    latent, observed = (np.asarray(sign * (part @ weights)) for part in draws)
+    return latent, observed
 
 
 def _decision(
     values: FloatArray,
+    of_runs: FloatArray,
     shares: FloatArray,
     hull: NDArray[np.bool_],
     own: FloatArray | None,
@@ -217,7 +224,8 @@ def _decision(
     table["p_beats_current"] = np.nan if own is None else (values > values[:, :1]).mean(axis=0)
     table["gain"] = np.nan if own is None else (values - values[:, :1]).mean(axis=0)
     table["regret"] = regret.mean(axis=0)
-    table["regret_q05"], table["regret_q95"] = np.quantile(regret, INTERVAL, axis=0)
+    lost = np.maximum(np.take_along_axis(of_runs, winner[:, None], axis=1) - of_runs, 0.0)
+    table["regret_q05"], table["regret_q95"] = np.quantile(lost, INTERVAL, axis=0)
     table["extrapolates"] = ~hull
     was_tried = (np.abs(shares[:, None, :] - evidence.points.shares[None]).max(axis=2) < 1e-4).any(axis=1)
     table["kind"] = np.where(was_tried, "tried", "candidate")

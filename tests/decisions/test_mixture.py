@@ -21,8 +21,9 @@ SOURCES = ("code", "web")
 class MadeUp(MixtureLosses):
     """Losses on 'a' fall in code, on 'b' in web, with an uncertain weight of code."""
 
-    def __init__(self, sources: tuple[str, ...] = SOURCES) -> None:
+    def __init__(self, sources: tuple[str, ...] = SOURCES, luck: float = 0.0) -> None:
         super().__init__(0)
+        self.luck = luck
         shares = np.random.default_rng(0).dirichlet(np.full(len(sources), 2.0), 12)
         count = len(shares)
         points = Points(shares, np.full(count, 16.0), np.full(count, 19.0), np.zeros(count), np.arange(count))
@@ -40,13 +41,13 @@ class MadeUp(MixtureLosses):
         a = 2.0 - slope * points.shares[None, :, 0].repeat(400, axis=0) + 0.8 * points.shares[None, :, 0] ** 2
         b = np.broadcast_to(1.0 + 0.2 * points.shares[None, :, 0], a.shape)
         losses = np.log(np.stack([a, b], axis=2))
-        return Losses(losses, losses)
+        return Losses(losses + self.luck * np.random.default_rng(2).standard_normal(losses.shape), losses)
 
 
-def decided(**settings: object) -> Decision:
+def decided(luck: float = 0.0, **settings: object) -> Decision:
     goal = Goal.of({}, ("a", "b"), losses=True)
     choices: dict[str, object] = {"params": 1e8, "tokens": 2e9, "current": {"code": 0.1, "web": 0.9}, "count": 80}
-    return decide_mixture(MadeUp(), goal, **(choices | settings))  # type: ignore[arg-type]
+    return decide_mixture(MadeUp(luck=luck), goal, **(choices | settings))  # type: ignore[arg-type]
 
 
 def test_the_best_expected_mixture_is_found_and_has_the_least_regret() -> None:
@@ -63,6 +64,18 @@ def test_gain_and_regret_are_two_sides_of_one_difference() -> None:
     np.testing.assert_allclose(made.table["gain"] + made.table["regret"], own["regret"], atol=1e-9)
     assert own["gain"] == 0
     assert 0.5 < made.best["p_beats_current"] <= 1
+
+
+def test_luck_widens_the_regret_and_not_the_choice() -> None:
+    plain, lucky = decided(), decided(luck=0.1)
+    np.testing.assert_array_equal(plain.shares, lucky.shares)
+    np.testing.assert_array_equal(plain.table["regret"], lucky.table["regret"])
+    np.testing.assert_allclose(plain.table["regret_q95"], np.quantile(_regret(plain), 0.95, axis=0))
+    assert (lucky.table["regret_q95"] > plain.table["regret_q95"]).all()
+
+
+def _regret(made: Decision) -> np.ndarray:
+    return made.values.max(axis=1)[:, None] - made.values
 
 
 def test_limits_bind_and_the_current_mixture_may_break_them() -> None:

@@ -44,7 +44,7 @@ def kernel(first: Points, second: Points) -> FloatArray:
     """
     mixture = np.exp(-0.5 * _squared(np.sqrt(first.shares), np.sqrt(second.shares)) / MIXTURE_LENGTH**2)
     sizes = [np.stack([points.log_params, points.log_tokens], axis=1) / SIZE_LENGTH for points in (first, second)]
-    size = np.exp(-0.5 * _squared(sizes[0], sizes[1]))
+    size = np.exp(-np.sqrt(_squared(sizes[0], sizes[1])))  # rough, as a random walk: what lies ahead stays open
     return np.asarray(0.4 * mixture + 0.4 * mixture * size + 0.2 * size)
 
 

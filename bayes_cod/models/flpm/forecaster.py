@@ -97,7 +97,7 @@ class BayesianFLPM:
         """
         self.losses.fit(ladder, pool=pool)
         self.scores.fit(gather_scores(ladder, self.losses.evidence, pool))
-        self._gate = _joined(self.losses.gate, *self.scores.gates)
+        self._gate = _joined(self.losses.gate, self.scores.gate)
         return self
 
     def _fitted(self) -> Gate:
@@ -148,7 +148,6 @@ class BayesianFLPM:
         return {
             "decades": {target.name: float(d) for target, d in zip(targets, decades, strict=True)},
             "warnings": warnings,
-            "maps": dict(self.scores.weights),
             "n_runs": len(set(evidence.models)),
             "training_domains": list(evidence.sources),
             "loss_domains": list(evidence.domains),
@@ -171,10 +170,10 @@ class BayesianFLPM:
 
     @property
     def posterior(self) -> xr.DataTree:
-        """Posterior draws: the groups of the loss stage, and `score_linear` and `score_network`."""
+        """Posterior draws: the groups of the loss stage, and `scores`."""
         self._fitted()
         parts = {f"/{name}": self.losses.posterior[name].to_dataset() for name in ("posterior", "sample_stats")}
-        parts |= {f"/score_{kind}": fit.tree["posterior"].to_dataset() for kind, fit in self.scores.fits.items()}
+        parts["/scores"] = self.scores.posterior["posterior"].to_dataset()
         return xr.DataTree.from_dict(parts)
 
     @property

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import invwishart
 
 from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_graph import EXPONENTS, SCALE_RANGE, Relative
+from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS
 from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]
@@ -69,28 +70,25 @@ class Losses:
     latent: FloatArray
 
 
-def draw(posterior: xr.Dataset, evidence: LossEvidence, features: Features, priors: LossPriors, seed: int) -> LossDraws:
-    """Complete the sampled parameters with exact draws of what the graph integrated out.
+def draw(
+    named: Mapping[str, FloatArray], evidence: LossEvidence, features: Features, priors: LossPriors, seed: int
+) -> LossDraws:
+    """Complete the law's parameters, by name ``(sample, ...)``, with exact draws of what the graph integrated out.
 
     Given the law, residuals are matrix normal with a conjugate inverse Wishart prior: the noise covariance and then the
     weights of the features are drawn from their conditional distributions.
     """
-
-    def flat(name: str) -> FloatArray:
-        array = np.asarray(posterior[name].values, dtype=float)
-        return array.reshape(-1, *array.shape[2:])
-
     rng = np.random.default_rng([seed, 11])
     n_domain = len(evidence.domains)
     partial = LossDraws(
-        flat("level"),
-        flat("rho"),
-        flat("log_transfer"),
-        flat("terms"),
-        np.stack([flat(name) for name in EXPONENTS], axis=1),
-        flat("scale_loss"),
-        flat("scale_run"),
-        flat("signal"),
+        named["level"],
+        named["rho"],
+        named["log_transfer"],
+        named["terms"],
+        np.stack([named[name] for name in EXPONENTS], axis=1),
+        named["scale_loss"],
+        named["scale_run"],
+        named["signal"],
         np.empty((0, n_domain, n_domain)),
         np.empty((0, len(features), n_domain)),
     )
@@ -126,9 +124,8 @@ def law(draws: LossDraws, index: int, at: Relative) -> tuple[FloatArray, FloatAr
         tuple(draws.terms[index]),
         tuple(draws.exponents[index]),
     )
-    near = np.clip(above, -SCALE_RANGE, SCALE_RANGE)
-    scale = np.exp(draws.scale_loss[index] * near + (at.covariates @ draws.scale_run[index])[:, None])
-    return draws.level[index] + above, scale
+    log_scale = log_noise_scale(above, draws.scale_loss[index], at.covariates @ draws.scale_run[index], np)
+    return draws.level[index] + above, np.exp(log_scale)
 
 
 def predict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Self
 
 import numpy as np
@@ -16,11 +16,13 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
 from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.loss_parameters import LossShape, parameters, start
 from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, predict
 from bayes_cod.models.flpm.priors import LossPriors
+from bayes_cod.models.flpm.whitening import named, whiten
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
-LOSS_SAMPLER = SamplerSettings(draws=400, tune=300, chains=4, target_accept=0.85, retry_accept=0.95)
+LOSS_SAMPLER = SamplerSettings(draws=800, tune=300, chains=4, target_accept=0.9, retry_accept=0.97)
 FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
 
@@ -78,12 +80,15 @@ class MixtureLosses:
     def fit_evidence(self, evidence: LossEvidence) -> Self:
         """Sample the posterior given evidence."""
         features = Features.of(evidence.points)
-        shape = loss_graph.LossShape.of(evidence, features)
+        shape = LossShape.of(evidence, features)
         compiled = _models.get(shape, lambda: loss_graph.build(shape))
         data = loss_graph.arrays(evidence, features, self.priors)
+        h = asdict(self.priors)
+        data = whiten(compiled, data, start(evidence, shape, h))
         for retry in (False, True)[: 1 + self.retry]:
             tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            draws = draw(tree["posterior"].to_dataset(), evidence, features, self.priors, self.seed)
+            law = named(tree, data, lambda normals: parameters(normals, h, shape, data["own"], data["place"], np))
+            draws = draw(law, evidence, features, self.priors, self.seed)
             gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])
             self._fit = _Fit(evidence, features, draws, tree, gate)
             if gate.passed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
@@ -14,7 +15,17 @@ from bayes_cod.models.flpm.evidence import LossEvidence
 
 type FloatArray = NDArray[np.float64]
 
-SMALLEST_SPREAD = 1e-3
+LEAST_SPREAD = 1e-3
+NORMAL_MAD = 1.4826
+"""Standard deviation of a normal distribution in median absolute deviations."""
+
+UNLEARNT_SHARE, MOST_SHARE = 0.02, 0.995
+"""Shares of what is above chance: a score below the first says no more than that the task was not learnt."""
+
+UNLEARNT = float(np.log(UNLEARNT_SHARE / (1 - UNLEARNT_SHARE)))
+
+SAME_SIZE = 0.1
+"""Decades of compute to which sizes of runs are rounded."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +59,60 @@ class ScoreEvidence:
 
     @property
     def centre(self) -> FloatArray:
-        """Mean log loss ``(domain,)``."""
-        return np.asarray(self.log_loss.mean(axis=0))
+        """Median log loss ``(domain,)``."""
+        return np.asarray(np.median(self.log_loss, axis=0))
 
     @property
     def spread(self) -> FloatArray:
-        """Standard deviation of log loss ``(domain,)``."""
-        return np.asarray(np.maximum(self.log_loss.std(axis=0), SMALLEST_SPREAD))
+        """Spread of log loss by its median absolute deviation ``(domain,)``: few far mixtures do not count."""
+        return np.asarray(np.maximum(NORMAL_MAD * np.median(np.abs(self.log_loss - self.centre), axis=0), LEAST_SPREAD))
 
     def falls(self, log_loss: FloatArray) -> FloatArray:
-        """Standardised falls of log loss below the runs' mean: larger is better."""
-        return np.asarray((self.centre - log_loss) / self.spread)
+        """Falls of log loss below the runs' median, in units of the spread: larger is better.
 
-    def decades(self, log_compute: FloatArray) -> FloatArray:
-        """Decades of compute above the runs' mean."""
-        return np.asarray((log_compute - self.log_compute.mean()) / np.log(10.0))
+        A rise counts by its logarithm: models that hardly know a domain differ little in its tasks.
+        """
+        falls = (self.centre - log_loss) / self.spread
+        return np.asarray(np.where(falls > 0, falls, -np.log1p(np.maximum(-falls, 0.0))))
+
+    @property
+    def logit(self) -> FloatArray:
+        """Logit of the share of what is above the floor ``(run, benchmark)``."""
+        above = (self.score - self.chance) / (1 - self.chance)
+        return np.asarray(logit(np.clip(above, UNLEARNT_SHARE, MOST_SHARE)))
+
+    @property
+    def learnt(self) -> NDArray[np.bool_]:
+        """Whether a score is above the floor ``(run, benchmark)``."""
+        return np.asarray(self.logit > UNLEARNT + 1e-9)
+
+    def unlearnt_scores(self, benchmark: int) -> FloatArray:
+        """Scores of the runs that had not learnt a benchmark, by its number."""
+        score = self.score[:, benchmark]
+        return np.asarray(score[np.isfinite(score) & ~self.learnt[:, benchmark]])
+
+    @property
+    def sizes(self) -> FloatArray:
+        """Distinct sizes of runs, as decades of compute, increasing; what is close counts as one."""
+        return np.unique(np.round(self.log_compute / np.log(10.0) / SAME_SIZE)) * SAME_SIZE
+
+    def steps(self, log_compute: FloatArray) -> FloatArray:
+        """How far down the walk along size points lie ``(point, step)``.
+
+        The walk starts at 0 at the largest size and goes down; each step counts minus the square root of its decades.
+        Beyond the largest size nothing is known of it (see `ahead`).
+        """
+        sizes = self.sizes
+        if len(sizes) == 1:
+            return np.zeros((len(log_compute), 1))
+        gaps = np.diff(sizes)
+        at = np.clip(np.asarray(log_compute)[:, None] / np.log(10.0), sizes[0], sizes[-1])
+        passed = np.clip((sizes[1:] - at) / gaps, 0.0, 1.0)
+        return np.asarray(-passed * np.sqrt(gaps))
+
+    def ahead(self, log_compute: FloatArray) -> FloatArray:
+        """Decades of compute beyond the largest size, at least 0 ``(point,)``."""
+        return np.asarray(np.maximum(np.asarray(log_compute) / np.log(10.0) - self.sizes[-1], 0.0))
 
 
 def gather_scores(ladder: Ladder, losses: LossEvidence, pool: Ladder | None = None) -> ScoreEvidence:

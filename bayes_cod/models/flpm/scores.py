@@ -1,12 +1,11 @@
-"""The score stage: both maps from domain losses to scores, sampled, and stacked by how well they predict."""
+"""The score stage: the map from domain losses to scores, sampled, and scores drawn with it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Self
 
-import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -16,59 +15,41 @@ from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError
 from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.priors import ScorePriors
-from bayes_cod.models.flpm.score_evidence import ScoreEvidence
-from bayes_cod.models.flpm.score_graph import LINEAR, MAPS, NETWORK, MapKind, ScoreShape
+from bayes_cod.models.flpm.score_evidence import UNLEARNT, ScoreEvidence
+from bayes_cod.models.flpm.score_graph import ScoreShape
+from bayes_cod.models.flpm.whitening import named, whiten
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
-SCORE_SAMPLER = SamplerSettings(draws=1000, tune=1000, chains=4, target_accept=0.95, retry_accept=0.98)
+SCORE_SAMPLER = SamplerSettings(draws=1500, tune=500, chains=4, target_accept=0.9, retry_accept=0.97)
+LUCK_DRAWS = 8
+"""Draws of luck that a latent score is the mean of."""
+
+OWN_WALK = 0.5
+"""Share of the variance ahead on the walk along size that is the run's own: mixtures emerge at sizes of their own."""
+
 _models = CompiledModels()
 
 
 @dataclass(frozen=True)
-class MapFit:
-    """One fitted map.
-
-    Attributes
-    ----------
-    kind
-        Which map.
-    tree
-        Posterior draws and sampler statistics.
-    log_likelihood
-        ``(sample, run, benchmark)``, NaN where a run was not evaluated.
-    """
-
-    kind: MapKind
+class _Fit:
+    evidence: ScoreEvidence
+    shape: ScoreShape
+    draws: Mapping[str, FloatArray]
     tree: xr.DataTree
-    log_likelihood: FloatArray
-
-    def flat(self, name: str) -> FloatArray:
-        """Draws of a quantity, chains joined."""
-        array = np.asarray(self.tree["posterior"][name].values, dtype=float)
-        return array.reshape(-1, *array.shape[2:])
-
-    def __len__(self) -> int:
-        return len(self.log_likelihood)
-
-    @property
-    def weights(self) -> tuple[str, ...]:
-        """Names of the map's weights."""
-        return LINEAR if self.kind == "linear" else NETWORK
+    gate: Gate
 
 
 class ScoreStage:
-    """Scores of benchmarks from domain losses.
+    """Scores of tasks from the losses of validation domains, all tasks in one model.
 
     Parameters
     ----------
     seed
-        Seed of the sampler and the luck ahead.
+        Seed of the sampler and of luck.
     priors, sampler
         See `ScorePriors`, `SamplerSettings`.
-    maps
-        Maps to fit; several are stacked.
     retry
         Whether a failed gate is followed by one longer try.
     """
@@ -79,112 +60,60 @@ class ScoreStage:
         *,
         priors: ScorePriors | None = None,
         sampler: SamplerSettings | None = None,
-        maps: tuple[MapKind, ...] = MAPS,
         retry: bool = True,
     ) -> None:
         self.seed = seed
         self.retry = retry
         self.priors = priors or ScorePriors()
         self.sampler = sampler or SCORE_SAMPLER
-        self.maps = maps
-        self._evidence: ScoreEvidence | None = None
-        self.fits: dict[MapKind, MapFit] = {}
-        self.weights: dict[MapKind, float] = {}
-        self._gates: list[Gate] = []
+        self._fit: _Fit | None = None
 
     def fit(self, evidence: ScoreEvidence) -> Self:
-        """Sample every map and weigh them by stacking on approximate leave-one-out predictions."""
-        self._evidence = evidence
-        data = score_graph.arrays(evidence, self.priors)
-        self._gates = []
-        for kind in self.maps:
-            shape = ScoreShape(kind, len(evidence.models), len(evidence.domains), len(evidence.benchmarks))
-            compiled = _models.get(shape, lambda shape=shape: score_graph.build(shape))  # type: ignore[misc]
-            for retry in (False, True)[: 1 + self.retry]:
-                tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-                self.fits[kind] = self._fit_of(kind, tree)
-                gate = self._judge(self.fits[kind])
-                if gate.passed:
-                    break
-            self._gates.append(gate)
-        self.weights = self._stack()
+        """Sample the map."""
+        shape = ScoreShape.of(evidence)
+        compiled = _models.get(shape, lambda: score_graph.build(shape))
+        h = asdict(self.priors)
+        data = whiten(compiled, score_graph.arrays(evidence, self.priors), np.zeros(shape.normals))
+        for retry in (False, True)[: 1 + self.retry]:
+            tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
+            draws = named(tree, data, lambda normals: score_graph.parameters(normals, h, shape, np))
+            self._fit = _Fit(evidence, shape, draws, tree, _judge(evidence, draws, tree))
+            if self.gate.passed:
+                break
         return self
+
+    def _fitted(self) -> _Fit:
+        if self._fit is None:
+            raise BayesCodError("this model is not fitted yet; call fit first")
+        return self._fit
 
     @property
     def evidence(self) -> ScoreEvidence:
         """What the fit rests on."""
-        if self._evidence is None:
-            raise BayesCodError("this model is not fitted yet; call fit first")
-        return self._evidence
+        return self._fitted().evidence
 
     @property
-    def gates(self) -> list[Gate]:
-        """Diagnostics of each map: scores of every benchmark at the runs' mean losses and at their lowest."""
-        return self._gates
+    def draws(self) -> Mapping[str, FloatArray]:
+        """Posterior draws of the map's parameters by name; see `score_graph.parameters`."""
+        return self._fitted().draws
 
-    def _fit_of(self, kind: MapKind, tree: xr.DataTree) -> MapFit:
-        evidence = self.evidence
-        empty = MapFit(kind, tree, np.empty((tree["posterior"].sizes["chain"] * tree["posterior"].sizes["draw"], 0, 0)))
-        pieces = []
-        for eta, (floor, top, luck) in self._each(empty, evidence.log_loss[None], evidence.log_compute):
-            mean, sd = score_graph.moments(eta, floor, top, luck, evidence.n_trials, self.priors.evaluation, np)
-            pieces.append(score_graph.log_density(evidence.score, mean, sd, np))
-        return MapFit(kind, tree, np.stack(pieces))
+    @property
+    def posterior(self) -> xr.DataTree:
+        """Posterior draws and sampler statistics."""
+        return self._fitted().tree
 
-    def _each(
-        self, fit: MapFit, log_loss: FloatArray, log_compute: FloatArray, rows: NDArray[np.int64] | None = None
-    ) -> Iterator[tuple[FloatArray, tuple[FloatArray, FloatArray, FloatArray]]]:
-        """Logits ``(run, benchmark)`` and floor, top and luck for every draw, or those given by `rows`.
-
-        `log_loss` is ``(draw or 1, run, domain)``.
-        """
-        evidence = self.evidence
-        decades = evidence.decades(log_compute)[:, None]
-        named = {name: fit.flat(name) for name in ("level", "of_size", "floor", "top", "luck", *fit.weights)}
-        for place, index in enumerate(range(len(named["level"])) if rows is None else rows):
-            falls = evidence.falls(log_loss[place if len(log_loss) > 1 else 0])
-            above = score_graph.logit_above(fit.kind, falls, tuple(named[name][index] for name in fit.weights), np)
-            eta = named["level"][index] + decades * named["of_size"][index] + above
-            yield eta, (named["floor"][index], named["top"][index], named["luck"][index])
-
-    def _judge(self, fit: MapFit) -> Gate:
-        evidence, chains = self.evidence, fit.tree["posterior"].sizes["chain"]
-        places = np.stack([evidence.centre, evidence.log_loss.min(axis=0)])
-        compute = np.full(len(places), evidence.log_compute.max())
-        each = self._each(fit, places[None], compute)
-        scores = np.stack([floor + (top - floor) * expit(eta) for eta, (floor, top, _) in each])
-        by_chain = scores.reshape(chains, -1, *scores.shape[1:])
-        reported = {
-            f"score, {benchmark}, {fit.kind} map, {label} losses": by_chain[:, :, p, b]
-            for p, label in enumerate(("mean", "lowest"))
-            for b, benchmark in enumerate(evidence.benchmarks)
-        }
-        return sampling.gate(reported, fit.tree)
-
-    def _stack(self) -> dict[MapKind, float]:
-        if len(self.fits) == 1:
-            return dict.fromkeys(self.fits, 1.0)
-        seen = np.isfinite(self.evidence.score)
-        elpds = {}
-        for kind, fit in self.fits.items():
-            chains = fit.tree["posterior"].sizes["chain"]
-            by_chain = fit.log_likelihood[:, seen].reshape(chains, -1, int(seen.sum()))
-            tree = xr.DataTree.from_dict(
-                {
-                    "/posterior": fit.tree["posterior"].to_dataset()[["level"]],
-                    "/log_likelihood": xr.Dataset({"score": (("chain", "draw", "cell"), by_chain)}),
-                }
-            )
-            elpds[kind] = az.loo(tree, pointwise=True, var_name="score")
-        table = az.compare(elpds, method="stacking")
-        return {kind: float(table.loc[kind, "weight"]) for kind in self.fits}
+    @property
+    def gate(self) -> Gate:
+        """Diagnostics of the logits of every benchmark at the runs' median losses and at their lowest."""
+        return self._fitted().gate
 
     def forecast(
         self, observed: FloatArray, latent: FloatArray, log_compute: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Scores of runs from draws of their log losses.
 
-        Every draw of the losses meets one draw of one map, chosen with the maps' weights.
+        Every draw of the losses meets one draw of the map. What lies ahead on the walk along size has two parts: the
+        task's, drawn once for all points of a size, and the run's own, which is luck.
 
         Parameters
         ----------
@@ -196,21 +125,56 @@ class ScoreStage:
         Returns
         -------
         tuple of arrays
-            Observed and latent scores ``(sample, point, benchmark)``.
+            Observed scores, and latent ones: the mean over a run's luck ``(sample, point, benchmark)``.
         """
+        fit = self._fitted()
         rng = np.random.default_rng([self.seed, 21])
-        evidence = self.evidence
         n_sample, n_point = observed.shape[:2]
-        kinds = rng.choice(len(self.fits), n_sample, p=np.array([self.weights[kind] for kind in self.fits]))
-        with_luck = np.zeros((n_sample, n_point, len(evidence.benchmarks)))
+        n_draw = len(fit.draws["level"])
+        picked: NDArray[np.int64] = rng.permutation(n_sample) % n_draw if n_sample > n_draw else rng.permutation(n_draw)
+        steps = fit.evidence.steps(log_compute)
+        ahead, place = np.unique(fit.evidence.ahead(log_compute), return_inverse=True)
+        strides = np.sqrt((1 - OWN_WALK) * np.diff(ahead, prepend=0.0))[:, None]
+        own_strides = np.sqrt(OWN_WALK * ahead[place])[:, None]
+        with_luck = np.zeros((n_sample, n_point, len(fit.evidence.benchmarks)))
         without = np.zeros_like(with_luck)
-        for which, fit in enumerate(self.fits.values()):
-            rows = np.flatnonzero(kinds == which)
-            picked = rng.choice(len(fit), len(rows), replace=len(rows) > len(fit))
-            both = [self._each(fit, losses[rows], log_compute, picked) for losses in (observed, latent)]
-            for row, (eta, (floor, top, luck)), (plain, _) in zip(rows, *both, strict=True):
-                lucky = eta + luck * rng.standard_t(score_graph.TAIL_DEGREES, eta.shape)
-                with_luck[row] = floor + (top - floor) * expit(lucky)
-                without[row] = floor + (top - floor) * expit(plain)
-        noise = np.sqrt(with_luck * (1 - with_luck) / evidence.n_trials + self.priors.evaluation**2)
+        for row, index in enumerate(picked[:n_sample]):
+            made = {name: array[index] for name, array in fit.draws.items()}
+            walk = np.cumsum(strides * rng.standard_normal((len(ahead), with_luck.shape[2])), axis=0)
+            beyond = made["pace"] * walk[place]
+            luck = rng.standard_t(score_graph.TAIL_DEGREES, (1 + LUCK_DRAWS, *with_luck.shape[1:])) * made["luck"]
+            luck += own_strides * rng.standard_normal(luck.shape) * made["pace"]
+            logits = [
+                score_graph.mean_logit(made, fit.evidence.falls(losses[row]), steps, np) + beyond
+                for losses in (observed, latent)
+            ]
+            with_luck[row] = self._score(logits[0] + luck[0], rng)
+            without[row] = np.mean([self._score(logits[1] + one, rng) for one in luck[1:]], axis=0)
+        noise = np.sqrt(with_luck * (1 - with_luck) / fit.evidence.n_trials + self.priors.evaluation**2)
         return np.clip(with_luck + noise * rng.standard_normal(noise.shape), 0.0, 1.0), without
+
+    def _score(self, logits: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Scores from logits ``(point, benchmark)``; where not learnt, that of a run that had not learnt either."""
+        evidence = self._fitted().evidence
+        score = np.asarray(evidence.chance + (1 - evidence.chance) * expit(logits))
+        low = logits < UNLEARNT
+        for column in np.flatnonzero(low.any(axis=0)):
+            known = evidence.unlearnt_scores(int(column))
+            if len(known):
+                score[low[:, column], column] = rng.choice(known, int(low[:, column].sum()))
+        return score
+
+
+def _judge(evidence: ScoreEvidence, draws: Mapping[str, FloatArray], tree: xr.DataTree) -> Gate:
+    places = evidence.falls(np.stack([evidence.centre, evidence.log_loss.min(axis=0)]))
+    steps = np.zeros((2, draws["walk"].shape[1]))
+    names = ("level", "slope", "walk", "pace")
+    logits = np.stack(
+        [
+            score_graph.mean_logit({name: draws[name][index] for name in names}, places, steps, np)
+            for index in range(len(draws["level"]))
+        ]
+    )
+    labels = ("median losses", "lowest losses")
+    reported = sampling.by_label("logit", evidence.benchmarks, labels, logits, tree)
+    return sampling.gate(reported, tree)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from scipy.stats import invwishart
@@ -11,6 +11,7 @@ from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters, place
 from bayes_cod.models.flpm.loss_predict import LossDraws, law, predict
 from bayes_cod.models.flpm.losses import MixtureLosses
 from bayes_cod.models.flpm.priors import LossPriors
@@ -65,43 +66,20 @@ def simulate(seed: int, priors: LossPriors) -> tuple[LossEvidence, Points, LossD
 
 def prior_draw(seed: int, evidence: LossEvidence, features: Features, priors: LossPriors) -> LossDraws:
     """One draw of every parameter from the prior."""
-    shape = loss_graph.LossShape.of(evidence, features)
+    shape = LossShape.of(evidence, features)
     rng = np.random.default_rng([seed, 53])
-    domains, sources = shape.domains, shape.sources
-    normal = rng.standard_normal
-    logits = np.stack(
-        [
-            np.zeros(domains),
-            priors.size_mean + priors.term_sd * normal(domains),
-            priors.data_mean + priors.term_sd * normal(domains),
-        ]
-    )
-    exponents = np.stack(
-        [
-            np.exp(getattr(priors, name) + priors.exponent_sd * normal() + priors.exponent_spread * normal(domains))
-            for name in loss_graph.EXPONENTS
-        ]
-    )
-    transfer = priors.transfer_source * normal(sources)[:, None] + priors.transfer_own * evidence.own
-    transfer = transfer + priors.transfer_spread * normal((sources, domains))
-    rho = priors.rho_mean + priors.rho_sd * normal() + priors.rho_spread * normal(sources)
-    inverse_scale = priors.noise_df * priors.noise**2 * np.eye(domains)
-    covariance = invwishart.rvs(domains - 1 + priors.noise_df, inverse_scale, random_state=rng)
+    h = asdict(priors)
+    made = parameters(rng.standard_normal(shape.normals), h, shape, evidence.own, place(evidence), np)
+    inverse_scale = priors.noise_df * priors.noise**2 * np.eye(shape.domains)
+    covariance = invwishart.rvs(shape.domains - 1 + priors.noise_df, inverse_scale, random_state=rng)
     factor = np.linalg.cholesky(np.atleast_2d(covariance))
-    signal = float(np.exp(priors.signal + priors.signal_sd * normal()))
-    weights = np.sqrt(signal) * normal((shape.features, domains)) @ factor.T
-    terms = np.exp(logits) / np.exp(logits).sum(axis=0)
+    weights = np.sqrt(made["signal"]) * rng.standard_normal((shape.features, shape.domains)) @ factor.T
+    exponents = np.stack([made.pop(name) for name in EXPONENTS])
     return LossDraws(
-        (priors.level_mean + priors.level_sd * normal(domains))[None],
-        (1 / (1 + np.exp(-rho)))[None],
-        transfer[None],
-        terms[None],
-        exponents[None],
-        (priors.scale_loss * normal(domains))[None],
-        (priors.scale_run * normal(2))[None],
-        np.array([signal]),
-        factor[None],
-        weights[None],
+        **{name: np.asarray(value)[None] for name, value in made.items()},
+        exponents=exponents[None],
+        noise=factor[None],
+        weights=weights[None],
     )
 
 

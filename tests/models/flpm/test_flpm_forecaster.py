@@ -28,7 +28,7 @@ def target(size: float = 1e8, shares: np.ndarray = NEW) -> Target:
 def test_it_is_a_sampled_forecaster(fitted: BayesianFLPM) -> None:
     assert isinstance(fitted, Forecaster)
     assert isinstance(fitted, Sampled)
-    assert {"posterior", "sample_stats", "score_linear", "score_network"} <= set(fitted.posterior.children)
+    assert {"posterior", "sample_stats", "scores"} <= set(fitted.posterior.children)
     assert set(fitted.diagnostics.columns) >= {"quantity", "r_hat", "passed"}
 
 
@@ -53,20 +53,36 @@ def test_scores_of_an_unseen_mixture_are_recovered(fitted: BayesianFLPM) -> None
     for benchmark, value in zip(("easy", "hard"), truth, strict=True):
         low, high = forecast.interval("new", benchmark, 0.99)
         assert low <= value <= high
-    assert forecast.facts["maps"].keys() == {"linear", "network"}
-    assert sum(forecast.facts["maps"].values()) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("kind", score_graph.MAPS)
-def test_scores_never_fall_when_a_loss_falls(fitted: BayesianFLPM, kind: score_graph.MapKind) -> None:
-    fit = fitted.scores.fits[kind]
-    falls = np.random.default_rng(0).normal(0, 2, (50, 2))
-    for index in range(0, len(fit), 50):
-        weights = tuple(fit.flat(name)[index] for name in fit.weights)
-        base = score_graph.logit_above(kind, falls, weights, np)
+def test_scores_never_fall_when_a_loss_falls(fitted: BayesianFLPM) -> None:
+    losses = fitted.scores.evidence.centre + np.random.default_rng(0).normal(0, 0.3, (50, 2))
+    for index in range(0, len(fitted.scores.draws["level"]), 50):
+        made = {name: draws[index] for name, draws in fitted.scores.draws.items()}
+        steps = np.zeros((50, made["walk"].shape[0]))
+        base = score_graph.mean_logit(made, fitted.scores.evidence.falls(losses), steps, np)
         for domain in range(2):
-            lower = falls + 0.3 * np.eye(2)[domain]
-            assert (score_graph.logit_above(kind, lower, weights, np) >= base).all()
+            lower = fitted.scores.evidence.falls(losses - 0.1 * np.eye(2)[domain])
+            assert (score_graph.mean_logit(made, lower, steps, np) > base).all()
+
+
+def test_pure_mixtures_have_finite_and_wider_losses(fitted: BayesianFLPM) -> None:
+    points, _ = fitted.losses.points([target(), target(shares=np.array([1.0, 0.0, 0.0]))])
+    draws = fitted.losses.forecast(points).observed
+    assert np.isfinite(draws).all()
+    mixed, pure = draws.std(axis=0).mean(axis=1)
+    assert pure > mixed
+
+
+def test_what_lies_ahead_on_the_walk_is_shared_by_runs_of_a_size(fitted: BayesianFLPM) -> None:
+    there = np.full((400, 1, 2), 1.0) * fitted.scores.evidence.centre
+    compute = np.log([1e8 * 2e9])
+    near, far = (fitted.scores.forecast(there, there, compute + step)[0].std(axis=0) for step in (0.0, 12.0))
+    assert (far > near).all()
+    both = fitted.scores.forecast(np.repeat(there, 2, axis=1), np.repeat(there, 2, axis=1), np.repeat(compute, 2) + 12)
+    observed, latent = (np.corrcoef(scores[:, 0, 0], scores[:, 1, 0])[0, 1] for scores in both)
+    assert latent > 0.7  # a mean over few draws of the runs' own luck and walk
+    assert observed < latent
 
 
 def test_same_seed_same_numbers(fitted: BayesianFLPM) -> None:

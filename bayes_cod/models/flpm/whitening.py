@@ -1,0 +1,123 @@
+"""Whitening: the posterior's mode and curvature, found before sampling, so that its main correlations are gone.
+
+A model that can be whitened has one vector of standard normals a priori, ``normals = centre + factor @ whitened``, with
+``centre`` and ``factor`` as data. The posterior is the same for any centre and invertible factor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+type FloatArray = NDArray[np.float64]
+
+STEP = 1e-4
+LEAST_CURVATURE = 0.3
+"""The prior's curvature is 1 in every direction; where the likelihood bends the other way, at least this is assumed."""
+
+ITERATIONS = 2000
+MEMORY = 50
+
+_LOGP = ctypes.CFUNCTYPE(
+    ctypes.c_int64, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
+)
+
+
+def standard_normals(size: int) -> Any:
+    """The vector of standard normals of the model that is being built; its whitened form is what is sampled."""
+    centre, factor = pm.Data("centre", np.zeros(size)), pm.Data("factor", np.eye(size))
+    normals = centre + pt.dot(factor, pm.Flat("whitened", shape=size))
+    pm.Potential("standard_normal", -0.5 * (normals**2).sum())
+    return normals
+
+
+def split(normals: Any, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Parts of one vector by name, in the order and shapes of `blocks`."""
+    parts, first = {}, 0
+    for name, block in blocks.items():
+        size = int(np.prod(block))
+        parts[name] = normals[first : first + size].reshape(block)
+        first += size
+    return parts
+
+
+def count(blocks: Mapping[str, tuple[int, ...]]) -> int:
+    """Length of the vector that `blocks` fill."""
+    return int(sum(np.prod(block) for block in blocks.values()))
+
+
+def named(
+    tree: xr.DataTree, data: Mapping[str, NDArray[Any]], parameters: Callable[[FloatArray], Mapping[str, Any]]
+) -> dict[str, FloatArray]:
+    """Draws of a model's parameters by name ``(sample, ...)``; they take the place of what was sampled in `tree`.
+
+    Parameters
+    ----------
+    tree, data
+        A fit, and the data it was sampled with.
+    parameters
+        From standard normals ``(normal,)`` to parameters.
+    """
+    whitened = np.asarray(tree["posterior"].to_dataset()["whitened"].to_numpy(), dtype=float)
+    normals = data["centre"] + whitened.reshape(-1, whitened.shape[-1]) @ data["factor"].T
+    each = [parameters(row) for row in normals]
+    draws = {name: np.array([one[name] for one in each], dtype=float) for name in each[0]}
+    by_chain = {}
+    for name, array in draws.items():
+        dims = ("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(array.ndim - 1)))
+        by_chain[name] = (dims, array.reshape(*whitened.shape[:2], *array.shape[1:]))
+    tree["posterior"] = xr.DataTree(xr.Dataset(by_chain))
+    return draws
+
+
+def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> dict[str, NDArray[Any]]:
+    """Data of a compiled model with the centre at the posterior's mode and the factor from its curvature.
+
+    Parameters
+    ----------
+    compiled
+        From `CompiledModels.get`, of a model with `standard_normals`.
+    data
+        The other data.
+    start
+        Standard normals to start the search from ``(normal,)``.
+    """
+    size = len(start)
+    plain = {**data, "centre": np.zeros(size), "factor": np.eye(size)}
+    density = _density(compiled.with_data(**plain), size)
+
+    def loss(normals: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = density(normals)
+        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros(size))
+
+    options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "maxcor": MEMORY}
+    mode = np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)  # type: ignore[call-overload]
+    curvature = np.zeros((size, size))
+    for index in range(size):
+        step = np.zeros(size)
+        step[index] = STEP
+        curvature[index] = (density(mode - step)[1] - density(mode + step)[1]) / (2 * STEP)
+    values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
+    return {**data, "centre": mode, "factor": vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE))}
+
+
+def _density(compiled: Any, size: int) -> Callable[[FloatArray], tuple[float, FloatArray]]:
+    """Log density and gradient of a compiled model."""
+    function = _LOGP(compiled.compiled_logp_func.address)
+
+    def at(position: FloatArray) -> tuple[float, FloatArray]:
+        position = np.ascontiguousarray(position, dtype=float)
+        gradient, value = np.zeros(size), np.zeros(1)
+        user = compiled.user_data.ctypes.data
+        failed = function(size, position.ctypes.data, gradient.ctypes.data, value.ctypes.data, user)
+        return (-np.inf, gradient) if failed or not np.isfinite(gradient).all() else (float(value[0]), gradient)
+
+    return at
