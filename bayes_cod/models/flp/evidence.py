@@ -39,8 +39,8 @@ class EvidenceSettings:
         independent evidence.
     decades, least_rungs
         Rungs of less compute than this many decades below the largest are left out, but never so that fewer than
-        `least_rungs` of different compute are left: over many decades neither the loss law nor one map holds, and what tells of the models
-        ahead are the rungs near them.
+        `least_rungs` of different compute are left: over many decades neither the loss law nor one map holds, and what
+        tells of the models ahead are the rungs near them.
     """
 
     parts: int = 3
