@@ -23,7 +23,7 @@ from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
-SAMPLER = SamplerSettings(draws=500, tune=400, chains=2, target_accept=0.9, retry_accept=0.97)
+SAMPLER = SamplerSettings(draws=600, tune=400, chains=2, target_accept=0.9, retry_accept=0.95)
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
 PLOT_SAMPLES = 400

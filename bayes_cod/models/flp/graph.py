@@ -210,7 +210,7 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     spread = pm.LogNormal("slope_spread", p["spread"], p["spread_sd"])
     skew = _data("skew", np.ones(1))[0]
     floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
-    luck_scale = pm.LogNormal("score_luck", p["luck"], p["luck_sd"])
+    luck_scale = pm.Gamma("score_luck", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck"])
     expected = (progress * weight).sum(axis=1)
     astray = pt.sqrt(luck_scale**2 + p["shared_walk"] ** 2 * behind[last])
     start = progress.mean(axis=1)[last]  # chains begin where the losses put a run; elsewhere are lesser modes
@@ -234,7 +234,7 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     shift = pt.exp(log_slope) * (middle + stretch * (anchor - middle_start))
     at_anchor = pm.Normal("height_at_anchor", p["height_mean"] + shift, p["height_sd"], shape=wide)
     height = pm.Deterministic("height", at_anchor - shift)
-    late = pm.Normal("undecayed_score", 0.0, p["undecayed_score"])
+    late = p["undecayed_score"] * pm.Normal("undecayed_z", 0.0, 1.0)
     dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
 

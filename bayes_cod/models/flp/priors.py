@@ -49,8 +49,9 @@ class Priors(Hyperparameters):
         three quarters of a point, from nothing to ten points, without a long ridge where it is next to nothing.
     ceiling
         Share of questions that stay unanswered (label noise), fixed.
-    luck, luck_sd
-        Luck of a run in progress that all its benchmarks share, beyond its loss, LogNormal.
+    luck, luck_shape
+        Scale of the luck of a run in progress that all its benchmarks share, beyond its loss, Gamma (mean, shape): not
+        near zero, where the sampler would meet a funnel, and not so large that runs stand anywhere whatever their loss.
     undecayed_score
         Progress at full learning rate that the loss does not show, Normal around 0.
     shared_walk, own_walk
@@ -86,8 +87,8 @@ class Priors(Hyperparameters):
     open_floor_mean: float = -1.0
     open_floor_sd: float = 1.5
     ceiling: float = 0.01
-    luck: float = float(np.log(0.06))
-    luck_sd: float = 0.6
+    luck: float = 0.07
+    luck_shape: float = 3.0
     undecayed_score: float = 0.2
     shared_walk: float = 0.12
     own_walk: float = 0.1

@@ -123,7 +123,7 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     )
     scale = replace(Scale.of(evidence), log_loss=REFERENCE)
     weight = rng.dirichlet([priors.weight_loss, priors.weight_compute])
-    luck_scale = float(np.exp(rng.normal(priors.luck, priors.luck_sd)))
+    luck_scale = float(rng.gamma(priors.luck_shape, priors.luck / priors.luck_shape))
     behind = scale.behind(evidence.log_loss, evidence.flops)
     astray = np.sqrt(luck_scale**2 + priors.shared_walk**2 * behind)
     reached = scale.progress(evidence.log_loss, evidence.flops) @ weight + astray * rng.standard_normal(n_run)
