@@ -6,12 +6,13 @@ Loss stage, for a row r (end of a run, or part of its training) and a loss serie
 
 with n, d relative to the last rung and h the learning rate over its peak. Score stage, for benchmark b:
 
-    u_r   = sum_j w_j z_rj + tau v_run(r) + gamma h_r,   z: losses and log compute as progress from the mean rung
+    u_r   = sum_j w_j z_rj + luck_run(r) + gamma h_r,   z: losses and log compute as progress from the mean rung
     eta   = height_b + slope_b u
     score = floor_b + (top_b - floor_b) F(eta; skew) + noise.
 
-The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Every array is
-`pm.Data`, so one compilation serves all ladders of a shape.
+The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Luck and noise grow
+with the distance behind the furthest row, as the walks ahead of it do. Every array is `pm.Data`, so one compilation
+serves all ladders of a shape.
 """
 
 from __future__ import annotations
@@ -219,21 +220,7 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
         "run_moved", there * (expected[last] - start) / RUN_UNIT, there * astray / RUN_UNIT + (1 - there), shape=runs
     )
     reached = pm.Deterministic("run_progress", start + RUN_UNIT * moved)  # centred: scores say where a run stands
-    # Heights and slopes are sampled relative to where the runs turn out to stand, and heights where the rungs tell most
-    # of them: the same model, without its long ridges.
-    known, anchor = _data("known", np.ones(wide)), _data("anchor", np.zeros(wide))
-    count = pt.maximum(there.sum(), 1.0)
-    middle, middle_start = (there * reached).sum() / count, (there * start).sum() / count
-    stretch = pt.sqrt(
-        ((there * (reached - middle) ** 2).sum() + 1e-3) / ((there * (start - middle_start) ** 2).sum() + 1e-3)
-    )
-    slope_z = pm.Normal("slope_z", known * (slope_mean + pt.log(stretch)), known * spread + (1 - known), shape=wide)
-    log_slope = pm.Deterministic(
-        "log_slope", known * (slope_z - pt.log(stretch)) + (1 - known) * (slope_mean + spread * slope_z)
-    )
-    shift = pt.exp(log_slope) * (middle + stretch * (anchor - middle_start))
-    at_anchor = pm.Normal("height_at_anchor", p["height_mean"] + shift, p["height_sd"], shape=wide)
-    height = pm.Deterministic("height", at_anchor - shift)
+    log_slope, height = _lines(p, slope_mean, spread, wide, reached, start, there)
     late = p["undecayed_score"] * pm.Normal("undecayed_z", 0.0, 1.0)
     dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
@@ -248,6 +235,30 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     scatter = binomial * pt.exp(dispersion)
     drift = p["own_walk"] * pt.sqrt(behind)[:, None] * (top - floor) * laws.skewed_sigmoid_slope(eta, skew)
     pm.Potential("scores", (seen * _log_density(score, moving, scatter, least, drift)).sum())
+
+
+def _lines(
+    p: dict[str, Any], slope_mean: Any, spread: Any, wide: int, reached: Any, start: Any, there: Any
+) -> tuple[Any, Any]:
+    """Log slope and height of every benchmark's eta.
+
+    Sampled relative to where the runs turn out to stand, heights where the rungs tell most of them, slopes that no rung
+    tells of as deviations from the typical one: the same model, without its long ridges.
+    """
+    known, anchor = _data("known", np.ones(wide)), _data("anchor", np.zeros(wide))
+    count = pt.maximum(there.sum(), 1.0)
+    middle, middle_start = (there * reached).sum() / count, (there * start).sum() / count
+    stretch = pt.sqrt(
+        ((there * (reached - middle) ** 2).sum() + 1e-3) / ((there * (start - middle_start) ** 2).sum() + 1e-3)
+    )
+    slope_z = pm.Normal("slope_z", known * (slope_mean + pt.log(stretch)), known * spread + (1 - known), shape=wide)
+    log_slope = pm.Deterministic(
+        "log_slope", known * (slope_z - pt.log(stretch)) + (1 - known) * (slope_mean + spread * slope_z)
+    )
+    shift = pt.exp(log_slope) * (middle + stretch * (anchor - middle_start))
+    at_anchor = pm.Normal("height_at_anchor", p["height_mean"] + shift, p["height_sd"], shape=wide)
+    height = pm.Deterministic("height", at_anchor - shift)
+    return log_slope, height
 
 
 def _log_density(score: Any, mean: Any, scatter: Any, least: Any, drift: Any) -> Any:
