@@ -39,7 +39,7 @@ KNOWN_RISE = 0.03
 
 type FloatArray = NDArray[np.float64]
 
-_ROW_STEPS = (16, 36, 72, 128, 192, 256, 384, 512)
+_ROW_STEPS = (16, 24, 36, 48, 60, 72, 96, 128, 192, 256, 384, 512)
 _RUN_STEPS = (8, 36, 96)
 _BENCHMARK_STEPS = (8, 24, 48, 136)
 
