@@ -31,7 +31,7 @@ PLOT_SAMPLES = 400
 MEAN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEAN_COLUMNS = ("q05", "q25", "q50", "q75", "q95")
 
-FORMS = {"logistic": 1.0, "gompertz": 0.1}
+FORMS = {"logistic": 1.0, "skewed": 0.3}
 """Forms of the map from progress to score, with the skew of each."""
 
 _models = CompiledModels()
