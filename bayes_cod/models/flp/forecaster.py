@@ -24,6 +24,8 @@ from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
+RETRY_DRAWS = 2
+"""Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
 SAMPLER = SamplerSettings(draws=600, tune=400, chains=2, target_accept=0.95, retry_accept=0.97)
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
@@ -138,12 +140,13 @@ class BayesianFLP:
         self, loss: Any, score: Any, data: Mapping[str, NDArray[Any]], part: str, *, retry: bool
     ) -> xr.DataTree:
         """One stage: the losses of the rungs are data of both, so their posteriors are independent."""
+        settings = replace(self.sampler, draws=self.sampler.draws * (RETRY_DRAWS if retry else 1))
         if part == "loss":
-            low_rank = replace(self.sampler, draws=self.sampler.draws * LOSS_THIN, adaptation="low_rank")
+            low_rank = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
             long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)
             return long.isel(draw=slice(None, None, LOSS_THIN))
         own = graph.of_stage(data, "score") | {"skew": np.array([self.forms[part]])}
-        return sampling.sample(score, own, self.sampler, self.seed, retry=retry)
+        return sampling.sample(score, own, settings, self.seed, retry=retry)
 
     def _n_draws(self, part: str) -> int:
         return int(self._trees[part]["posterior"].sizes["draw"])

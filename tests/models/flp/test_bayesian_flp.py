@@ -12,7 +12,7 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Forecaster, Staged
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
-from bayes_cod.models.flp.forecaster import BayesianFLP
+from bayes_cod.models.flp.forecaster import RETRY_DRAWS, BayesianFLP
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.plots.losses import plot_losses, plot_score_map
 from bayes_cod.sampling import Gate, SamplerSettings
@@ -127,7 +127,7 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
     assert drawn == [("loss", False), ("logistic", False), ("logistic", True)]
-    assert fitted.gate_passed and len(fitted.draws) == 2 * 2 * 20
+    assert fitted.gate_passed and len(fitted.draws) == 2 * 2 * RETRY_DRAWS * 20
 
 
 def test_the_gate_fails_on_few_draws() -> None:
