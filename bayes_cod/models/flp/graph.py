@@ -228,8 +228,7 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     lucky = p["open_floor_mean"] + p["open_floor_sd"] * floor_z
     open_floor = p["open_floor"] * pt.switch(lucky < 0, pt.exp(pt.minimum(lucky, 0.0)), 1 + lucky)
     floor = pm.Deterministic("floor", pt.switch(is_open > 0, open_floor, guess * pt.exp(p["floor_sd"] * floor_z)))
-    missed = laws.sigmoid(p["ceiling"] + p["ceiling_sd"] * pm.Normal("ceiling_z", 0.0, 1.0, shape=wide))
-    top = pm.Deterministic("top", floor + (1 - floor) * (1 - missed))
+    top = pm.Deterministic("top", floor + (1 - floor) * (1 - p["ceiling"]))
     position = expected + (reached - expected[last])[run] + late * undecayed
     eta = height + pt.exp(log_slope) * position[:, None]
     moving = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)

@@ -47,9 +47,8 @@ class Priors(Hyperparameters):
     open_floor, open_floor_mean, open_floor_sd
         Floor of open questions: the first times ``e^x`` below x = 0 and ``1 + x`` above it, x Normal: a median of
         three quarters of a point, from nothing to ten points, without a long ridge where it is next to nothing.
-    ceiling, ceiling_sd
-        Logit of the share of questions above chance that stay unanswered (wrong labels, what the format does not let
-        through), Normal: three in a hundred, from one to fifteen.
+    ceiling
+        Share of questions that stay unanswered (label noise), fixed.
     luck, luck_shape
         Scale of the luck of a run in progress that all its benchmarks share, beyond its loss, Gamma (mean, shape): not
         near zero, where the sampler would meet a funnel, and not so large that runs stand anywhere whatever their loss.
@@ -87,8 +86,7 @@ class Priors(Hyperparameters):
     open_floor: float = 0.02
     open_floor_mean: float = -1.0
     open_floor_sd: float = 1.5
-    ceiling: float = -3.5
-    ceiling_sd: float = 1.0
+    ceiling: float = 0.01
     luck: float = 0.07
     luck_shape: float = 3.0
     undecayed_score: float = 0.2

@@ -130,7 +130,6 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     spread = float(np.exp(rng.normal(priors.spread, priors.spread_sd)))
     slope_mean = rng.normal(priors.slope, priors.slope_sd)
     floor = _floor(evidence.chance, priors, rng)
-    missed = laws.sigmoid(priors.ceiling + priors.ceiling_sd * rng.standard_normal(n_benchmark))
     dispersion_mean = rng.normal(priors.dispersion, priors.dispersion_sd)
     draws = Draws(
         loss_level=np.array([[level]]),
@@ -143,7 +142,7 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         height=rng.normal(priors.height_mean, priors.height_sd, (1, n_benchmark)),
         log_slope=slope_mean + spread * rng.standard_normal((1, n_benchmark)),
         floor=floor[None],
-        top=(floor + (1 - floor) * (1 - missed))[None],
+        top=(floor + (1 - floor) * (1 - priors.ceiling))[None],
         dispersion=dispersion_mean + priors.dispersion_spread * rng.standard_normal((1, n_benchmark)),
         skew=np.array([skew]),
         score_luck=np.array([luck_scale]),
