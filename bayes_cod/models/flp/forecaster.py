@@ -39,10 +39,6 @@ FORMS = {"logistic": 1.0, "skewed": 0.3}
 _models = CompiledModels()
 
 
-def _joined(gates: Mapping[str, Gate]) -> Gate:
-    return Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
-
-
 class BayesianFLP:
     """Loss law and map from loss to score in one model, benchmarks pooled.
 
@@ -88,6 +84,7 @@ class BayesianFLP:
         self._scale: Scale | None = None
         self._draws: Draws | None = None
         self._trees: dict[str, xr.DataTree] = {}
+        self._again: set[str] = set()
         self._gate: Gate | None = None
         self._targets: tuple[str, ...] = ()
         self._ahead: Scores | None = None
@@ -120,21 +117,31 @@ class BayesianFLP:
         """Sample the posterior given losses and scores that were gathered before."""
         self._evidence, self._scale = evidence, scale
         self._ahead = self._points_ahead = None
-        shape = graph.Shape.of(evidence)
+        self._trees, self._again = {}, set()
+        self._draw(["loss", *self.forms], retry=False)
+        self._gated(self._rungs_as_points(), ["last rung"])
+        return self
+
+    def _draw(self, parts: Sequence[str], *, retry: bool) -> None:
+        """Draws of the loss stage, of forms, or of both."""
+        assert self._evidence is not None and self._scale is not None
+        shape = graph.Shape.of(self._evidence)
         loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
         score = _models.get(("score", shape), lambda: graph.build_score(shape))
-        data = graph.arrays(evidence, scale, shape, self.priors)
-        wanted: Sequence[str] = ["loss", *self.forms]
-        for retry in (False, True)[: 1 + self.retry]:
-            self._trees |= {part: self._sample(loss, score, data, part, retry=retry) for part in wanted}
-            most = max(self._n_draws(form) for form in self.forms)  # forms count alike
-            self._draws = Draws.join([self._draws_of(form, most) for form in self.forms])
-            gates = self._gates(self._rungs_as_points(), ["last rung"])
-            self._gate = _joined(gates)
-            wanted = [part for part, gate in gates.items() if not gate.passed]
-            if not wanted:
-                break
-        return self
+        data = graph.arrays(self._evidence, self._scale, shape, self.priors)
+        self._trees |= {part: self._sample(loss, score, data, part, retry=retry) for part in parts}
+        most = max(self._n_draws(form) for form in self.forms)  # forms count alike
+        self._draws = Draws.join([self._draws_of(form, most) for form in self.forms])
+
+    def _gated(self, points: Points, labels: Sequence[str]) -> None:
+        """Judge what is reported at points; what fails is drawn once more, longer, if it was not before."""
+        gates = self._gates(points, labels)
+        failed = [part for part, gate in gates.items() if not gate.passed and part not in self._again]
+        if failed and self.retry:
+            self._again |= set(failed)
+            self._draw(failed, retry=True)
+            gates = self._gates(points, labels)
+        self._gate = Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
 
     def _sample(
         self, loss: Any, score: Any, data: Mapping[str, NDArray[Any]], part: str, *, retry: bool
@@ -195,10 +202,10 @@ class BayesianFLP:
         InputError
             Without a target, or without its size and tokens where the ladder has them.
         """
-        evidence, scale, draws = self._fitted()
         points = self._points(targets)
+        self._gated(points, [f"target {target.name}" for target in targets])
+        evidence, scale, draws = self._fitted()
         scores = predict(evidence, draws, scale, self.priors, points, self.seed)
-        self._gate = _joined(self._gates(points, [f"target {target.name}" for target in targets]))
         self._targets = tuple(target.name for target in targets)
         self._ahead, self._points_ahead = scores, points
         return Forecast.from_draws(
