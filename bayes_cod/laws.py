@@ -292,6 +292,11 @@ def skewed_sigmoid(eta: Numeric, skew: Numeric) -> Numeric:
     return exp(-_log1p_exp(log(skew) - eta) / skew)
 
 
+def skewed_sigmoid_slope(eta: Numeric, skew: Numeric) -> Numeric:
+    """Derivative of `skewed_sigmoid` by eta: ``F(eta) sigmoid(log s - eta) / s``."""
+    return skewed_sigmoid(eta, skew) * sigmoid(log(skew) - eta) / skew
+
+
 def linear_map(loss: Numeric, w0: Numeric, w1: Numeric) -> Numeric:
     """FLP's line from loss to score, ``w0 + w1 L`` (w1 < 0)."""
     return w0 + w1 * loss

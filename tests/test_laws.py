@@ -128,3 +128,10 @@ def test_the_skewed_sigmoid_goes_from_logistic_to_gompertz() -> None:
     assert np.allclose(laws.skewed_sigmoid(eta, 1.0), 1 / (1 + np.exp(-eta)))
     assert np.allclose(laws.skewed_sigmoid(eta, 1e-6), np.exp(-np.exp(-eta)), atol=1e-4)
     assert np.all(np.diff(laws.skewed_sigmoid(eta, 0.3)) > 0)
+
+
+def test_the_slope_of_the_skewed_sigmoid_is_its_derivative() -> None:
+    eta, step = np.linspace(-6, 6, 25), 1e-5
+    for skew in (1.0, 0.3, 0.1):
+        rise = (laws.skewed_sigmoid(eta + step, skew) - laws.skewed_sigmoid(eta - step, skew)) / (2 * step)
+        assert np.allclose(laws.skewed_sigmoid_slope(eta, skew), rise, rtol=1e-5, atol=1e-12)

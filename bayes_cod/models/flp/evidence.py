@@ -37,12 +37,18 @@ class EvidenceSettings:
     weight
         Weight of all checkpoints of a run together, in final models: they share the run's luck, so they are not
         independent evidence.
+    decades, least_rungs
+        Rungs of less compute than this many decades below the largest are left out, but never so that fewer than
+        `least_rungs` of different compute are left: over many decades neither the loss law nor one map holds, and what
+        tells of the models ahead are the rungs near them.
     """
 
     parts: int = 3
     max_rows: int = 72
     from_progress: float = 0.2
     weight: float = 1.0
+    decades: float = 3.0
+    least_rungs: int = 6
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,7 @@ def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
     rungs = ladder.rungs()
     have = set.intersection(*(set(series.final.index) for series in found)) & set(ladder.observed_scores["model"])
     rungs = rungs[rungs["model"].isin(have)].reset_index(drop=True)
+    rungs, n_left_out = _near(rungs, settings)
     if rungs["flops"].nunique() < MIN_RUNGS:
         raise InputError(
             f"the method 'bayes-flp' needs {MIN_RUNGS} rungs of different compute with losses and scores, but ladder "
@@ -148,15 +155,27 @@ def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
         log_loss=rows[[f"loss:{name}" for name in names]].to_numpy(dtype=float),
         log_loss_se=rows[[f"se:{name}" for name in names]].fillna(0.0).to_numpy(dtype=float),
         score=rows[[f"score:{name}" for name in benchmarks]].to_numpy(dtype=float),
-        notes=_notes(found, along),
+        notes=_notes(found, along, n_left_out, settings),
     )
 
 
-def _notes(found: list[LossSeries], along: pd.DataFrame | None) -> tuple[str, ...]:
+def _near(rungs: pd.DataFrame, settings: EvidenceSettings) -> tuple[pd.DataFrame, int]:
+    """Rungs that tell of the models ahead, and how many are too small to."""
+    distance = np.log10(rungs["flops"].max() / rungs["flops"].to_numpy(dtype=float))
+    kept = distance <= max(settings.decades, float(np.unique(distance)[: settings.least_rungs].max(initial=0.0)))
+    return rungs[kept].reset_index(drop=True), int((~kept).sum())
+
+
+def _notes(
+    found: list[LossSeries], along: pd.DataFrame | None, n_left_out: int, settings: EvidenceSettings
+) -> tuple[str, ...]:
     losses = "; ".join(f"{series.name}: {series.description}" for series in found)
     averaged = 0 if along is None else int(along["n_checkpoints"].sum())
     used = f"{averaged} checkpoints were averaged to {len(along)} rows" if along is not None else "no checkpoints"
-    return (f"losses used: {losses}; {used}",)
+    notes = [f"losses used: {losses}; {used}"]
+    if n_left_out:
+        notes.append(f"{n_left_out} rungs more than {settings.decades:g} decades below the largest were left out")
+    return tuple(notes)
 
 
 def _final_rows(

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
@@ -23,14 +24,16 @@ from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
-SAMPLER = SamplerSettings(draws=500, tune=400, chains=2, target_accept=0.9, retry_accept=0.97)
+RETRY_DRAWS = 2
+"""Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
+SAMPLER = SamplerSettings(draws=600, tune=400, chains=2, target_accept=0.95, retry_accept=0.97)
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
 PLOT_SAMPLES = 400
 MEAN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEAN_COLUMNS = ("q05", "q25", "q50", "q75", "q95")
 
-FORMS = {"logistic": 1.0, "gompertz": 0.1}
+FORMS = {"logistic": 1.0, "skewed": 0.3}
 """Forms of the map from progress to score, with the skew of each."""
 
 _models = CompiledModels()
@@ -56,7 +59,7 @@ class BayesianFLP:
     name
         How the method is called in tables.
     retry
-        Whether draws that do not pass the gate are drawn once more, longer.
+        Whether a stage or form whose draws do not pass the gate is drawn once more, longer.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class BayesianFLP:
         self._scale: Scale | None = None
         self._draws: Draws | None = None
         self._trees: dict[str, xr.DataTree] = {}
+        self._again: set[str] = set()
         self._gate: Gate | None = None
         self._targets: tuple[str, ...] = ()
         self._ahead: Scores | None = None
@@ -113,32 +117,54 @@ class BayesianFLP:
         """Sample the posterior given losses and scores that were gathered before."""
         self._evidence, self._scale = evidence, scale
         self._ahead = self._points_ahead = None
-        shape = graph.Shape.of(evidence)
-        loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
-        score = _models.get(("score", shape), lambda: graph.build_score(shape))
-        for retry in (False, True)[: 1 + self.retry]:
-            self._trees = self._sample(loss, score, shape, retry=retry)
-            self._draws = Draws.join([self._draws_of(form) for form in self.forms])
-            self._gate = self._judge(self._rungs_as_points(), ["last rung"])
-            if self._gate.passed:
-                break
+        self._trees, self._again = {}, set()
+        self._draw(["loss", *self.forms], retry=False)
+        self._gated(self._rungs_as_points(), ["last rung"])
         return self
 
-    def _sample(self, loss: Any, score: Any, shape: graph.Shape, *, retry: bool) -> dict[str, xr.DataTree]:
-        """Both stages: the losses of the rungs are data of both, so their posteriors are independent."""
+    def _draw(self, parts: Sequence[str], *, retry: bool) -> None:
+        """Draws of the loss stage, of forms, or of both."""
         assert self._evidence is not None and self._scale is not None
+        shape = graph.Shape.of(self._evidence)
+        loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
+        score = _models.get(("score", shape), lambda: graph.build_score(shape))
         data = graph.arrays(self._evidence, self._scale, shape, self.priors)
-        low_rank = replace(self.sampler, draws=self.sampler.draws * LOSS_THIN, adaptation="low_rank")
-        long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)
-        trees = {"loss": long.isel(draw=slice(None, None, LOSS_THIN))}
-        for name, skew in self.forms.items():
-            own = graph.of_stage(data, "score") | {"skew": np.array([skew])}
-            trees[name] = sampling.sample(score, own, self.sampler, self.seed, retry=retry)
-        return trees
+        self._trees |= {part: self._sample(loss, score, data, part, retry=retry) for part in parts}
+        most = max(self._n_draws(form) for form in self.forms)  # forms count alike
+        self._draws = Draws.join([self._draws_of(form, most) for form in self.forms])
 
-    def _draws_of(self, form: str) -> Draws:
+    def _gated(self, points: Points, labels: Sequence[str]) -> None:
+        """Judge what is reported at points; what fails is drawn once more, longer, if it was not before."""
+        gates = self._gates(points, labels)
+        failed = [part for part, gate in gates.items() if not gate.passed and part not in self._again]
+        if failed and self.retry:
+            self._again |= set(failed)
+            self._draw(failed, retry=True)
+            gates = self._gates(points, labels)
+        self._gate = Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
+
+    def _sample(
+        self, loss: Any, score: Any, data: Mapping[str, NDArray[Any]], part: str, *, retry: bool
+    ) -> xr.DataTree:
+        """One stage: the losses of the rungs are data of both, so their posteriors are independent."""
+        settings = replace(self.sampler, draws=self.sampler.draws * (RETRY_DRAWS if retry else 1))
+        if part == "loss":
+            low_rank = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
+            long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)
+            return long.isel(draw=slice(None, None, LOSS_THIN))
+        own = graph.of_stage(data, "score") | {"skew": np.array([self.forms[part]])}
+        return sampling.sample(score, own, settings, self.seed, retry=retry)
+
+    def _n_draws(self, part: str) -> int:
+        return int(self._trees[part]["posterior"].sizes["draw"])
+
+    def _draws_of(self, form: str, n: int) -> Draws:
+        """`n` draws a chain of a form and of the loss law: of longer chains each second, of shorter ones each twice."""
         assert self._evidence is not None
-        loss, score = (self._trees[name]["posterior"].to_dataset() for name in ("loss", form))
+        loss, score = (
+            self._trees[part]["posterior"].to_dataset().isel(draw=np.arange(n) * self._n_draws(part) // n)
+            for part in ("loss", form)
+        )
         return Draws.of(loss, score, self._evidence, self.forms[form])
 
     def _rungs_as_points(self) -> Points:
@@ -146,21 +172,22 @@ class BayesianFLP:
         last = evidence.n_rungs - 1
         return Points(evidence.flops[[last]], evidence.params[[last]], evidence.tokens[[last]])
 
-    def _judge(self, points: Points, labels: Sequence[str]) -> Gate:
-        """The gate of every form; chains of different forms are not one another's copies."""
-        tables: list[pd.DataFrame] = []
-        for form, tree in self._trees.items():
-            if form == "loss":
-                continue
-            evidence, scale, _ = self._fitted()
-            draws = self._draws_of(form)
-            scores = predict(evidence, draws, scale, self.priors, points, self.seed)
-            reported = sampling.by_label(f"latent score, {form}", evidence.benchmarks, labels, scores.latent, tree)
-            if not tables:
-                losses = sampling.by_label("log loss", evidence.series, labels, scores.latent_log_loss, tree)
-                tables.append(sampling.gate(losses, self._trees["loss"]).table)
-            tables.append(sampling.gate(reported, tree).table)
-        return Gate(pd.concat(tables, ignore_index=True))
+    def _gates(self, points: Points, labels: Sequence[str]) -> dict[str, Gate]:
+        """The gate of the loss stage and of every form; chains of different forms are not one another's copies."""
+        evidence, scale, _ = self._fitted()
+
+        def ahead(form: str, part: str) -> Scores:
+            draws = self._draws_of(form, self._n_draws(part))
+            return predict(evidence, draws, scale, self.priors, points, self.seed)
+
+        tree = self._trees["loss"]
+        log_loss = ahead(next(iter(self.forms)), "loss").latent_log_loss
+        gates = {"loss": sampling.gate(sampling.by_label("log loss", evidence.series, labels, log_loss, tree), tree)}
+        for form in self.forms:
+            tree, latent = self._trees[form], ahead(form, form).latent
+            reported = sampling.by_label(f"latent score, {form}", evidence.benchmarks, labels, latent, tree)
+            gates[form] = sampling.gate(reported, tree)
+        return gates
 
     def _fitted(self) -> tuple[Evidence, Scale, Draws]:
         if self._evidence is None or self._scale is None or self._draws is None:
@@ -175,10 +202,10 @@ class BayesianFLP:
         InputError
             Without a target, or without its size and tokens where the ladder has them.
         """
-        evidence, scale, draws = self._fitted()
         points = self._points(targets)
+        self._gated(points, [f"target {target.name}" for target in targets])
+        evidence, scale, draws = self._fitted()
         scores = predict(evidence, draws, scale, self.priors, points, self.seed)
-        self._gate = self._judge(points, [f"target {target.name}" for target in targets])
         self._targets = tuple(target.name for target in targets)
         self._ahead, self._points_ahead = scores, points
         return Forecast.from_draws(

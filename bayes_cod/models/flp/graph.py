@@ -6,12 +6,13 @@ Loss stage, for a row r (end of a run, or part of its training) and a loss serie
 
 with n, d relative to the last rung and h the learning rate over its peak. Score stage, for benchmark b:
 
-    u_r   = sum_j w_j z_rj + tau v_run(r) + gamma h_r,   z: losses and log compute as progress from the mean rung
+    u_r   = sum_j w_j z_rj + luck_run(r) + gamma h_r,   z: losses and log compute as progress from the mean rung
     eta   = height_b + slope_b u
     score = floor_b + (top_b - floor_b) F(eta; skew) + noise.
 
-The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Every array is
-`pm.Data`, so one compilation serves all ladders of a shape.
+The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Luck and noise grow
+with the distance behind the furthest row, as the walks ahead of it do. Every array is `pm.Data`, so one compilation
+serves all ladders of a shape.
 """
 
 from __future__ import annotations
@@ -32,11 +33,15 @@ from bayes_cod.models.flp.progress import Scale
 
 TAIL_DEGREES = 5.0
 OPEN_FLOOR = 0.005
-SLOPE_DEGREES = 3.0
+RUN_UNIT = 0.05
+LEAST_SHARE = 0.01
+KNOWN_RISE = 0.03
 
-_ROW_STEPS = (16, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)
-_RUN_STEPS = (4, 8, 16, 24, 36, 48, 64, 96)
-_BENCHMARK_STEPS = (4, 8, 16, 24, 48, 64, 96, 136)
+type FloatArray = NDArray[np.float64]
+
+_ROW_STEPS = (16, 24, 36, 48, 60, 72, 96, 128, 192, 256, 384, 512)
+_RUN_STEPS = (8, 36, 96)
+_BENCHMARK_STEPS = (8, 24, 48, 136)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ def arrays(
     n = evidence.n_questions
     loss_seen = np.isfinite(evidence.log_loss) * evidence.weight[:, None]
     rows, runs, wide = shape.rows, shape.runs, shape.benchmarks
+    anchor, known = _informed(evidence, progress.mean(axis=-1))
     return {
         "priors": priors.vector(),
         "skew": np.array([skew]),
@@ -93,13 +99,33 @@ def arrays(
         "loss_seen": _fill(loss_seen, (rows, shape.series), 0.0),
         "loss_reference": scale.log_loss.copy(),
         "progress": _fill(np.nan_to_num(progress), (rows, shape.series + 1), 0.0),
+        "behind": _fill(scale.behind(evidence.log_loss, evidence.flops), (rows,), 0.0),
         "score": _fill(score, (rows, wide), 0.5),
         "binomial": _fill(np.sqrt(1 / n), (wide,), 1.0),
         "least_variance": _fill(0.5 / n, (wide,), 0.25),
         "seen": _fill(seen, (rows, wide), 0.0),
+        "anchor": _fill(anchor, (wide,), 0.0),
+        "known": _fill(known, (wide,), 0.0),
+        "there": _fill(np.ones(evidence.n_rungs), (runs,), 0.0),
         "floor_guess": _fill(np.maximum(evidence.chance, OPEN_FLOOR), (wide,), 0.25),
         "open": _fill((evidence.chance < OPEN_FLOOR).astype(float), (wide,), 0.0),
     }
+
+
+def _informed(evidence: Evidence, progress: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where along progress the rungs tell most of a benchmark, and whether they tell of its slope at all.
+
+    Only coordinates of the sampler hang on these, not the model.
+    """
+    n = evidence.n_rungs
+    score, position = evidence.score[:n], progress[:n, None]
+    rise = (score - evidence.chance) / (1 - evidence.chance)
+    share = np.clip(np.nan_to_num(rise), LEAST_SHARE, 1 - LEAST_SHARE)
+    weight = (share * (1 - share)) ** 2 * np.isfinite(score)
+    anchor = (weight * position).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-12)
+    low, high = np.nanquantile(rise, [0.1, 0.9], axis=0)
+    se = np.sqrt(np.maximum(evidence.chance * (1 - evidence.chance), 0.01) / evidence.n_questions)
+    return anchor, (high - low > KNOWN_RISE + 4 * se).astype(float)
 
 
 _SHARED = ("priors", "run", "undecayed")
@@ -172,7 +198,7 @@ def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
 def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: int) -> None:
     run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
     last = _data("last", np.zeros(runs, dtype=np.int32))
-    progress = _data("progress", np.zeros((rows, n_series + 1)))
+    progress, behind = _data("progress", np.zeros((rows, n_series + 1))), _data("behind", np.zeros(rows))
     score = _data("score", np.full((rows, wide), 0.5))
     seen = _data("seen", np.zeros((rows, wide)))
     binomial = _data("binomial", np.ones(wide))
@@ -183,33 +209,65 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     weight = pm.Dirichlet("weight", parts, shape=n_series + 1)
     slope_mean = pm.Normal("slope_mean", p["slope"], p["slope_sd"])
     spread = pm.LogNormal("slope_spread", p["spread"], p["spread_sd"])
-    log_slope = pm.StudentT("log_slope", SLOPE_DEGREES, mu=slope_mean, sigma=spread, shape=wide)
-    height = pm.Normal("height", p["height_mean"], p["height_sd"], shape=wide)
     skew = _data("skew", np.ones(1))[0]
     floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
-    luck_scale = pm.LogNormal("score_luck", p["luck"], p["luck_sd"])
+    luck_scale = pm.Gamma("score_luck", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck"])
     expected = (progress * weight).sum(axis=1)
-    reached = pm.Normal(
-        "run_progress", expected[last], luck_scale, shape=runs
-    )  # centred: scores say where a run stands
-    late = pm.Normal("undecayed_score", 0.0, p["undecayed_score"])
+    astray = pt.sqrt(luck_scale**2 + p["shared_walk"] ** 2 * behind[last])
+    start = progress.mean(axis=1)[last]  # chains begin where the losses put a run; elsewhere are lesser modes
+    there = _data("there", np.ones(runs))
+    moved = pm.Normal(
+        "run_moved", there * (expected[last] - start) / RUN_UNIT, there * astray / RUN_UNIT + (1 - there), shape=runs
+    )
+    reached = pm.Deterministic("run_progress", start + RUN_UNIT * moved)  # centred: scores say where a run stands
+    log_slope, height = _lines(p, slope_mean, spread, wide, reached, start, there)
+    late = p["undecayed_score"] * pm.Normal("undecayed_z", 0.0, 1.0)
     dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
 
-    floor_sd = is_open * p["open_floor_sd"] + (1 - is_open) * p["floor_sd"]
-    floor = pm.Deterministic("floor", guess * pt.exp(floor_sd * floor_z))
+    lucky = p["open_floor_mean"] + p["open_floor_sd"] * floor_z
+    open_floor = p["open_floor"] * pt.switch(lucky < 0, pt.exp(pt.minimum(lucky, 0.0)), 1 + lucky)
+    floor = pm.Deterministic("floor", pt.switch(is_open > 0, open_floor, guess * pt.exp(p["floor_sd"] * floor_z)))
     top = pm.Deterministic("top", floor + (1 - floor) * (1 - p["ceiling"]))
     position = expected + (reached - expected[last])[run] + late * undecayed
     eta = height + pt.exp(log_slope) * position[:, None]
     moving = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)
     scatter = binomial * pt.exp(dispersion)
-    pm.Potential("scores", (seen * _log_density(score, moving, scatter, least)).sum())
+    drift = p["own_walk"] * pt.sqrt(behind)[:, None] * (top - floor) * laws.skewed_sigmoid_slope(eta, skew)
+    pm.Potential("scores", (seen * _log_density(score, moving, scatter, least, drift)).sum())
 
 
-def _log_density(score: Any, mean: Any, scatter: Any, least: Any) -> Any:
-    """Student-t with the variance of a binomial at the mean, at least that of half a question, times the dispersion."""
-    variance = pt.maximum(mean * (1 - mean), least)
-    return _log_student_t(score - mean, scatter * pt.sqrt(variance))
+def _lines(
+    p: dict[str, Any], slope_mean: Any, spread: Any, wide: int, reached: Any, start: Any, there: Any
+) -> tuple[Any, Any]:
+    """Log slope and height of every benchmark's eta.
+
+    Sampled relative to where the runs turn out to stand, heights where the rungs tell most of them, slopes that no rung
+    tells of as deviations from the typical one: the same model, without its long ridges.
+    """
+    known, anchor = _data("known", np.ones(wide)), _data("anchor", np.zeros(wide))
+    count = pt.maximum(there.sum(), 1.0)
+    middle, middle_start = (there * reached).sum() / count, (there * start).sum() / count
+    stretch = pt.sqrt(
+        ((there * (reached - middle) ** 2).sum() + 1e-3) / ((there * (start - middle_start) ** 2).sum() + 1e-3)
+    )
+    slope_z = pm.Normal("slope_z", known * (slope_mean + pt.log(stretch)), known * spread + (1 - known), shape=wide)
+    log_slope = pm.Deterministic(
+        "log_slope", known * (slope_z - pt.log(stretch)) + (1 - known) * (slope_mean + spread * slope_z)
+    )
+    shift = pt.exp(log_slope) * (middle + stretch * (anchor - middle_start))
+    at_anchor = pm.Normal("height_at_anchor", p["height_mean"] + shift, p["height_sd"], shape=wide)
+    height = pm.Deterministic("height", at_anchor - shift)
+    return log_slope, height
+
+
+def _log_density(score: Any, mean: Any, scatter: Any, least: Any, drift: Any) -> Any:
+    """Student-t with the variance of a binomial at the mean, at least that of half a question, times the dispersion.
+
+    What a benchmark's own walk adds between a row and the furthest one is part of the row's variance.
+    """
+    variance = scatter**2 * pt.maximum(mean * (1 - mean), least) + drift**2
+    return _log_student_t(score - mean, pt.sqrt(variance))
 
 
 def _log_student_t(deviation: Any, scale: Any) -> Any:

@@ -35,26 +35,30 @@ class Priors(Hyperparameters):
         Dirichlet weights of the losses and of plain log compute in progress: the losses are believed, yet one
         equal loss of a larger model need not be one equal score.
     slope, slope_sd
-        Log of the mean slope of the benchmarks on eta per unit of progress, Normal. The last third of a ladder takes
+        Log of the typical slope of the benchmarks on eta per unit of progress, Normal. The last third of a ladder takes
         a mid-range benchmark up by some ten points.
     spread, spread_sd
         Spread of the benchmarks' log slopes around the ladder's, LogNormal (log mean, log sd). Slopes in units of
         common progress are much alike; away from zero, so that the sampler meets no funnel.
     height_mean, height_sd
-        eta at the mean rung, Normal: from almost nothing to almost everything above chance.
+        eta at the mean rung, Normal: from nothing to almost everything above chance.
     floor_sd
-        Log of the floor over its guess (chance; half a point for open questions), Normal: format failures lie below
-        chance, lucky guesses above. `open_floor_sd` for open questions.
+        Log of the floor over chance, Normal: format failures lie below chance, lucky guesses above.
+    open_floor, open_floor_mean, open_floor_sd
+        Floor of open questions: the first times ``e^x`` below x = 0 and ``1 + x`` above it, x Normal: a median of
+        three quarters of a point, from nothing to ten points, without a long ridge where it is next to nothing.
     ceiling
         Share of questions that stay unanswered (label noise), fixed.
-    luck, luck_sd
-        Luck of a run in progress that all its benchmarks share, beyond its loss, LogNormal.
+    luck, luck_shape
+        Scale of the luck of a run in progress that all its benchmarks share, beyond its loss, Gamma (mean, shape): not
+        near zero, where the sampler would meet a funnel, and not so large that runs stand anywhere whatever their loss.
     undecayed_score
         Progress at full learning rate that the loss does not show, Normal around 0.
     shared_walk, own_walk
-        What neither law nor map foresees beyond the last rung, fixed: a random walk in progress that all benchmarks
-        share, and one of each benchmark on eta, both per root unit of progress. No ladder shows its own surprises
-        ahead; the sizes were set after looking at the OLMo ladder's coverage without them (docs/flp.md).
+        What neither law nor map foresees, fixed: a random walk in progress that all benchmarks share, and one of each
+        benchmark on eta, both per root unit of progress. They go on beyond the last rung, and are variance of the rungs
+        behind it: the farther a rung, the less it tells of what is ahead. Rungs alone would make them too small, since
+        the curve bends to them; the sizes were set after looking at the OLMo ladder's coverage (docs/flp.md).
     dispersion, dispersion_sd, dispersion_spread
         Log of the scatter of a benchmark's scores around its curve over one binomial standard error, Normal around a
         ladder's mean, which is Normal (dispersion, dispersion_sd). Runs answer the same questions, so below 1 is
@@ -77,15 +81,17 @@ class Priors(Hyperparameters):
     spread: float = float(np.log(0.3))
     spread_sd: float = 0.5
     height_mean: float = -1.0
-    height_sd: float = 1.5
+    height_sd: float = 2.0
     floor_sd: float = 0.08
-    open_floor_sd: float = 1.0
+    open_floor: float = 0.02
+    open_floor_mean: float = -1.0
+    open_floor_sd: float = 1.5
     ceiling: float = 0.01
-    luck: float = float(np.log(0.06))
-    luck_sd: float = 0.6
+    luck: float = 0.07
+    luck_shape: float = 3.0
     undecayed_score: float = 0.2
     shared_walk: float = 0.12
-    own_walk: float = 0.08
+    own_walk: float = 0.1
     dispersion: float = 0.0
     dispersion_sd: float = 0.7
     dispersion_spread: float = 0.6

@@ -82,6 +82,11 @@ class Scale:
         of_compute = np.broadcast_to(of_compute[:, None], (*of_loss.shape[:-1], 1))
         return np.concatenate([of_loss, of_compute], axis=-1)
 
+    def behind(self, log_loss: FloatArray, flops: FloatArray) -> FloatArray:
+        """Mean progress short of the furthest row's ``(row,)``; all parts of progress count alike."""
+        mean = np.nan_to_num(self.progress(log_loss, flops)).mean(axis=-1)
+        return np.asarray(mean.max() - mean)
+
     def size_and_tokens(
         self, flops: FloatArray, params: FloatArray, tokens: FloatArray
     ) -> tuple[FloatArray, FloatArray]:

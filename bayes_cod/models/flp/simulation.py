@@ -15,7 +15,7 @@ from bayes_cod import laws
 from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
-from bayes_cod.models.flp.graph import OPEN_FLOOR, SLOPE_DEGREES, TAIL_DEGREES
+from bayes_cod.models.flp.graph import OPEN_FLOOR, TAIL_DEGREES
 from bayes_cod.models.flp.predict import Draws, Points, predict, score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
@@ -123,12 +123,13 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     )
     scale = replace(Scale.of(evidence), log_loss=REFERENCE)
     weight = rng.dirichlet([priors.weight_loss, priors.weight_compute])
-    luck_scale = float(np.exp(rng.normal(priors.luck, priors.luck_sd)))
-    reached = scale.progress(evidence.log_loss, evidence.flops) @ weight + luck_scale * rng.standard_normal(n_run)
+    luck_scale = float(rng.gamma(priors.luck_shape, priors.luck / priors.luck_shape))
+    behind = scale.behind(evidence.log_loss, evidence.flops)
+    astray = np.sqrt(luck_scale**2 + priors.shared_walk**2 * behind)
+    reached = scale.progress(evidence.log_loss, evidence.flops) @ weight + astray * rng.standard_normal(n_run)
     spread = float(np.exp(rng.normal(priors.spread, priors.spread_sd)))
     slope_mean = rng.normal(priors.slope, priors.slope_sd)
-    floor_sd = np.where(evidence.chance < OPEN_FLOOR, priors.open_floor_sd, priors.floor_sd)
-    floor = np.maximum(evidence.chance, OPEN_FLOOR) * np.exp(floor_sd * rng.standard_normal(n_benchmark))
+    floor = _floor(evidence.chance, priors, rng)
     dispersion_mean = rng.normal(priors.dispersion, priors.dispersion_sd)
     draws = Draws(
         loss_level=np.array([[level]]),
@@ -139,7 +140,7 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         log_exponent=exponent[None, None],
         weight=weight[None],
         height=rng.normal(priors.height_mean, priors.height_sd, (1, n_benchmark)),
-        log_slope=slope_mean + spread * rng.standard_t(SLOPE_DEGREES, (1, n_benchmark)),
+        log_slope=slope_mean + spread * rng.standard_normal((1, n_benchmark)),
         floor=floor[None],
         top=(floor + (1 - floor) * (1 - priors.ceiling))[None],
         dispersion=dispersion_mean + priors.dispersion_spread * rng.standard_normal((1, n_benchmark)),
@@ -149,11 +150,23 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     )
     mean = score_curve(draws, reached[None])[0]
     variance = np.maximum(mean * (1 - mean), 0.5 / evidence.n_questions) / evidence.n_questions
-    scatter = np.exp(draws.dispersion) * np.sqrt(variance)
+    eta = draws.height + np.exp(draws.log_slope) * reached[:, None]
+    drift = (
+        priors.own_walk * np.sqrt(behind)[:, None] * (draws.top - draws.floor) * laws.skewed_sigmoid_slope(eta, skew)
+    )
+    scatter = np.sqrt(np.exp(2 * draws.dispersion) * variance + drift**2)
     score = mean + scatter * rng.standard_t(TAIL_DEGREES, mean.shape)
     evidence = replace(evidence, score=score)
     ahead = predict(evidence, draws, scale, priors, design.target, int(rng.integers(2**31)))
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
+
+
+def _floor(chance: FloatArray, priors: Priors, rng: np.random.Generator) -> FloatArray:
+    """Floors of benchmarks with and without chance."""
+    z = rng.standard_normal(len(chance))
+    lucky = priors.open_floor_mean + priors.open_floor_sd * z
+    open_floor = priors.open_floor * np.where(lucky < 0, np.exp(np.minimum(lucky, 0.0)), 1 + lucky)
+    return np.where(chance < OPEN_FLOOR, open_floor, chance * np.exp(priors.floor_sd * z))
 
 
 def ranks_of(seed: int, model: BayesianFLP | None = None, design: Design | None = None) -> Ranked:

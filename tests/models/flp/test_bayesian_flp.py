@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from flp_ladders import BENCHMARKS, loss_ladder, target, truth
 
@@ -11,10 +12,10 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Forecaster, Staged
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
-from bayes_cod.models.flp.forecaster import BayesianFLP
+from bayes_cod.models.flp.forecaster import RETRY_DRAWS, BayesianFLP
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.plots.losses import plot_losses, plot_score_map
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.sampling import Gate, SamplerSettings
 
 NEAR, FAR = target(1.2e9, 2.4e10), target(6e9, 1.2e11)
 
@@ -97,6 +98,36 @@ def test_diagnostics_cover_what_is_reported(fitted: BayesianFLP, forecast: Forec
     for name in (*BENCHMARKS, "log loss, validation", "target far"):
         assert name in quantities
     assert {"loss", "logistic"} <= set(fitted.posterior.children)
+
+
+def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianFLP) -> None:
+    once, twice, half = (fitted._draws_of("logistic", n) for n in (300, 600, 150))
+    assert len(twice) == 2 * len(once) == 4 * len(half)
+    assert np.array_equal(twice.height[::2], once.height) and np.array_equal(twice.height[1::2], once.height)
+    assert np.array_equal(half.loss_level, once.loss_level[::2])
+
+
+def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, bool]] = []
+    sample = BayesianFLP._sample
+
+    def watched(self: BayesianFLP, loss: object, score: object, data: object, part: str, *, retry: bool) -> object:
+        drawn.append((part, retry))
+        return sample(self, loss, score, data, part, retry=retry)  # type: ignore[arg-type]
+
+    gates = BayesianFLP._gates
+
+    def failing(self: BayesianFLP, *args: object) -> dict[str, Gate]:
+        found = gates(self, *args)  # type: ignore[arg-type]
+        good, bad = (pd.DataFrame({"quantity": ["x"], "passed": [value]}) for value in (True, False))
+        return dict.fromkeys(found, Gate(good)) | {"logistic": Gate(bad if len(drawn) == 2 else good)}
+
+    monkeypatch.setattr(BayesianFLP, "_sample", watched)
+    monkeypatch.setattr(BayesianFLP, "_gates", failing)
+    short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
+    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    assert drawn == [("loss", False), ("logistic", False), ("logistic", True)]
+    assert fitted.gate_passed and len(fitted.draws) == 2 * 2 * RETRY_DRAWS * 20
 
 
 def test_the_gate_fails_on_few_draws() -> None:

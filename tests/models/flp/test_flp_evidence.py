@@ -52,6 +52,17 @@ def test_rows_are_bounded() -> None:
     assert len(gather(loss_ladder(checkpoints=9), EvidenceSettings(parts=0)).run) == N_RUNGS
 
 
+def test_rungs_far_below_the_largest_are_left_out() -> None:
+    ladder = loss_ladder(checkpoints=5)
+    whole, near = (gather(ladder, EvidenceSettings(decades=decades, least_rungs=3)) for decades in (3.0, 1.3))
+    assert whole.n_rungs == N_RUNGS and 3 < near.n_rungs < N_RUNGS
+    finals = near.flops[: near.n_rungs]
+    assert finals.min() >= finals.max() / 10**1.3 and set(near.run) == set(range(near.n_rungs))
+    assert any(f"{N_RUNGS - near.n_rungs} rungs more than 1.3 decades below" in note for note in near.notes)
+    few = gather(ladder, EvidenceSettings(decades=0.1, least_rungs=4))
+    assert few.rungs["flops"].nunique() == 4
+
+
 def test_domains_are_reduced_to_the_geometric_mean() -> None:
     ladder = loss_ladder()
     assert ladder.losses is not None
