@@ -1,8 +1,8 @@
 """Calibration of a Bayesian model by simulation: ``python docs/make_calibration.py MODEL DIR --simulations 200``.
 
 MODEL is cod, cod-map, flp or flpm. Ladders are drawn from the priors and fitted, and the true parameters and target
-scores ranked among the draws. Writes ``ranks.csv``, ``calibration.csv`` and ``calibration.svg``; prints the table. Exit code 1
-if some ranks are not uniform.
+scores ranked among the draws. Writes ``ranks.csv``, ``calibration.csv`` and ``calibration.svg``; prints the table. Exit
+code 1 if some ranks are not uniform.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Shared:
         readings = [data[name] for name in OF_READINGS]
         rows = []
         for i in range(len(self.slope)):
-            found_here = evaluate(
+            found_here = evaluate(  # type: ignore[call-arg]  # numba hides the signature
                 (self.persistent[i] + self.passing[i])[None],
                 self.slope[i : i + 1],
                 self.spread[i : i + 1] ** 2,

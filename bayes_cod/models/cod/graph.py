@@ -1,4 +1,4 @@
-"""The PyMC graph of Bayesian COD. Its data are those of `arrays`."""
+"""The PyMC graph of Bayesian COD with clusters in the model. Its data are those of `arrays`."""
 
 from __future__ import annotations
 

@@ -293,10 +293,10 @@ class MarginalLikelihood(Op):
         return [*parts, *(disconnected_type() for _ in inputs[self._PARAMETERS :])]
 
 
-@register_funcify_default_op_cache_key(MarginalLikelihood)
+@register_funcify_default_op_cache_key(MarginalLikelihood)  # type: ignore[untyped-decorator]
 def _compiled(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
     @numba_dispatch.numba_njit
-    def marginal_likelihood(
+    def marginal_likelihood(  # type: ignore[no-untyped-def]
         compute,
         slope,
         spread,

@@ -209,10 +209,10 @@ def _jumps(
     """How far jumps lower the rungs before them ``(benchmark, rung)``, and which benchmarks have theirs to come."""
     n, rungs = eta.shape
     lowered = np.zeros((n, rungs))
-    waited = rng.exponential(size=n) / hazard
+    waited: FloatArray = np.asarray(rng.exponential(size=n) / hazard)
     gone = cumulated_hazard(decades[0], decades, priors.hazard_growth)
-    size = priors.jump_mean + priors.jump_sd * rng.standard_normal(n)
-    immune = rng.random(n) < priors.immune
+    size = np.asarray(priors.jump_mean + priors.jump_sd * rng.standard_normal(n))
+    immune = np.asarray(rng.random(n) < priors.immune)
     waiting = np.zeros(n, dtype=bool)
     for b in range(n):
         before = np.arange(rungs) < np.searchsorted(gone, waited[b])
