@@ -142,11 +142,7 @@ def losses_section(run: Run) -> Section | None:
             groups[index] = str(row["target"])
         median, low, high = (number(row[name], 3) for name in ("q50", "q05", "q95"))
         rows.append([str(row["domain"]), median, f"{low} to {high}"])
-    weights = run.forecast.facts.get("maps") or {}
     text = ["Losses of the validation domains, from mixture, size and tokens, with the run's own luck."]
-    if weights:
-        parts = ", ".join(f"{name} {percent(float(weight))}" for name, weight in weights.items())
-        text.append(f"From losses to scores two maps are stacked, with the weights: {parts}.")
     columns = [Column("Validation domain"), Column("Median", True), Column("90 % interval", True)]
     return Section("Losses of the domains", text=text, table=Table(columns, rows, groups))
 

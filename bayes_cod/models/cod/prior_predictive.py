@@ -18,7 +18,7 @@ LOWEST, HIGHEST, POINTS = -3.0, 1.0, 81
 def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> xr.DataArray:
     """Draw curves of one benchmark that is one group, each from a ladder of its own.
 
-    Luck is in them as one continuous walk; passing luck and the noise of an evaluation are not.
+    Luck is in them as one continuous walk; jumps, passing luck and the noise of an evaluation are not.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def prior_curves(priors: Priors, seed: int, n: int, *, chance: float = 0.0) -> x
     decades = np.linspace(LOWEST, HIGHEST, POINTS)
     spread = np.exp(rng.normal(priors.slope_spread, priors.slope_spread_sd, n))
     slope = np.exp(rng.normal(priors.slope_mean, np.hypot(priors.slope_sd, priors.family_spread), n))
-    slope += spread * rng.standard_normal(n)
+    slope *= 1 + spread * rng.standard_normal(n)
     curvature = rng.normal(priors.curvature_mean, np.hypot(priors.curvature_sd, priors.curvature_spread), n)[:, None]
     scale = rng.normal(priors.shared_walk, priors.shared_walk_sd, n)
     shared = _walks(decades, np.exp(scale), rng)
-    own = _walks(decades, np.exp(rng.normal(priors.own_walk, priors.own_walk_sd, n)), rng)
-    level = rng.normal(priors.level_mean, priors.level_sd, n)
+    own = _walks(decades, np.exp(rng.normal(priors.own_walk, np.hypot(priors.own_walk_sd, priors.wild_walk), n)), rng)
+    level = rng.normal(priors.level_mean, np.hypot(priors.level_sd, priors.level_mean_sd), n)
     guessed = 1 / (1 + np.exp(-rng.normal(priors.floor_mean, priors.floor_sd, n)))
     floor = guessed if chance == 0 else chance * rng.beta(priors.below_chance, CHANCE_SHAPE, n)
     top = floor + (1 - floor) * (1 - priors.ceiling)
