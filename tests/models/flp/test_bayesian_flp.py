@@ -101,7 +101,8 @@ def test_diagnostics_cover_what_is_reported(fitted: BayesianFLP, forecast: Forec
 
 
 def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianFLP) -> None:
-    once, twice, half = (fitted._draws_of("logistic", n) for n in (300, 600, 150))
+    n = fitted._n_draws("logistic")
+    once, twice, half = (fitted._draws_of("logistic", size) for size in (n, 2 * n, n // 2))
     assert len(twice) == 2 * len(once) == 4 * len(half)
     assert np.array_equal(twice.height[::2], once.height) and np.array_equal(twice.height[1::2], once.height)
     assert np.array_equal(half.loss_level, once.loss_level[::2])
