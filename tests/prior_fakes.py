@@ -40,7 +40,7 @@ def posterior(slope: float, rng: np.random.Generator) -> xr.DataTree:
         "family_z": (("chain", "draw", "family"), family_z),
         "curvature": (("chain", "draw", "family"), curvature),
     }
-    scales = ("slope_spread", "shared_walk", "own_walk", "shared_luck", "own_luck", "hazard")
+    scales = ("slope_spread", "shared_walk", "own_walk", "shared_luck", "own_luck")
     data |= {name: (("chain", "draw"), log_normal(name)) for name in scales}
     return xr.DataTree.from_dict({"/posterior": xr.Dataset(data)})
 

@@ -28,7 +28,6 @@ MEANING = {
     "own_walk": "a benchmark's luck that lasts, eta per root decade",
     "shared_luck": "shared luck of one run, decades",
     "own_luck": "a benchmark's luck of one run, eta",
-    "hazard": "rate of jumps at the last rung, per decade",
 }
 
 

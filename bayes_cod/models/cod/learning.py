@@ -87,10 +87,9 @@ HYPERPARAMETERS = (
     Hyperparameter("own_walk", ("own_walk_sd",)),
     Hyperparameter("shared_luck", ("shared_luck_sd",), held=True),
     Hyperparameter("own_luck", ("own_luck_sd",), held=True),
-    Hyperparameter("hazard", ("hazard_sd",)),
 )
-"""Those with a posterior of their own in a fit. What is fixed in the model can't be learnt from it, and levels and
-floors belong to benchmarks and not to families."""
+"""Those with a posterior of their own in a fit. What is fixed in the model can't be learnt from it, levels and floors
+belong to benchmarks and not to families, and the rate of jumps is that at a family's own last rung."""
 
 
 def _of_first(values: xr.DataArray) -> FloatArray:

@@ -71,16 +71,21 @@ def one_group_each(evidence: Sequence[Evidence]) -> bool:
     return not any(one.rest or len(one.groups) > len(one.benchmarks) for one in evidence)
 
 
-def read(evidence: Evidence, priors: Priors) -> list[list[Reading]]:
-    """Readings of every benchmark of a ladder in which each is one group."""
+def read(evidence: Evidence, priors: Priors, own: Evidence | None = None) -> list[list[Reading]]:
+    """Readings of every benchmark of a ladder in which each is one group; `own` is the ladder it is pooled with."""
+    ahead = _last_log_flops(evidence) - _last_log_flops(own) if own is not None else 0.0
     chance = np.nan_to_num(evidence.chance)
     found = []
     for group, of_guesser in zip(evidence.groups, chance, strict=True):
         trials = group.n_trials.astype(float)
         rate, sd = observed_rates(trials, group.n_correct, priors.whole_concentration)
         score = np.where(trials > 0, rate, np.nan)
-        found.append(readings(score, sd, float(of_guesser), evidence.decades, priors))
+        found.append(readings(score, sd, float(of_guesser), evidence.decades, priors, ahead))
     return found
+
+
+def _last_log_flops(evidence: Evidence) -> float:
+    return float(np.log10(evidence.rungs["flops"].iloc[-1]))
 
 
 def arrays(

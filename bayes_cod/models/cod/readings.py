@@ -75,7 +75,9 @@ class Reading:
     log_weight: float
 
 
-def readings(rate: FloatArray, sd: FloatArray, chance: float, decades: FloatArray, priors: Priors) -> list[Reading]:
+def readings(
+    rate: FloatArray, sd: FloatArray, chance: float, decades: FloatArray, priors: Priors, ahead: float = 0.0
+) -> list[Reading]:
     """All readings of one benchmark.
 
     Parameters
@@ -88,9 +90,15 @@ def readings(rate: FloatArray, sd: FloatArray, chance: float, decades: FloatArra
         log10 compute of the rungs from the last ``(rung,)``.
     priors
         For floors and jumps.
+    ahead
+        Decades from the last rung of the ladder to forecast, whose hazard is estimated, to this ladder's.
     """
     floors = _floors(rate, sd, chance, priors)
-    return [found for floor in floors for found in _with_jumps(_read(rate, sd, *floor, priors), rate, decades, priors)]
+    return [
+        found
+        for floor in floors
+        for found in _with_jumps(_read(rate, sd, *floor, priors), rate, decades + ahead, priors)
+    ]
 
 
 def cumulated_hazard(start: FloatArray | float, end: FloatArray | float, growth: float) -> FloatArray:

@@ -80,3 +80,11 @@ def test_floors_far_from_the_scores_count_less() -> None:
     assert zero.hidden == 3 and not zero.told.any()
     shifted = read(0.1, 0.1, 0.1, 0.1)
     assert all(one.hidden == 3 for one in shifted if one.floor == pytest.approx(0.1))
+
+
+def test_pooled_ladders_that_reach_further_are_exposed_to_more() -> None:
+    """Their hazard is counted in that at the last rung of the ladder to forecast."""
+    rate = np.array([0.05, 0.06, 0.05, 0.06])
+    near, far = (readings(rate, SD, 0.0, DECADES, PRIORS, ahead) for ahead in (0.0, 1.0))
+    ratio = {b.exposure / a.exposure for a, b in zip(near, far, strict=True) if a.exposure}
+    assert ratio and all(one == pytest.approx(np.exp(PRIORS.hazard_growth)) for one in ratio)
