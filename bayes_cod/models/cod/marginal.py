@@ -24,7 +24,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 type FloatArray = NDArray[np.float64]
 
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
-_VERSION = 2  # part of numba's cache key: raise it with every change of the arithmetic
+_VERSION = 3  # part of numba's cache key: raise it with every change of the arithmetic
 
 
 @numba.njit(cache=True)
@@ -77,7 +77,7 @@ def evaluate(
     walk: Any,
     luck: Any,
     hazard: float,
-    level: float,
+    level: Any,
     decades: Any,
     fixed: Any,
     eta: Any,
@@ -109,7 +109,7 @@ def evaluate(
     hazard
         Rate of jumps at the last rung, per decade.
     level
-        Mean of the levels.
+        Mean of the levels ``(family,)``.
     decades
         x ``(family, rung)``.
     fixed
@@ -146,7 +146,7 @@ def evaluate(
                 k += 1
         for a in range(k):
             i = at[a]
-            missed[a] = eta[row, i] - level - slope[f] * compute[f, i]
+            missed[a] = eta[row, i] - level[f] - slope[f] * compute[f, i]
             if i <= jump[row]:
                 missed[a] += jump_mean
             for b in range(a + 1):
@@ -178,7 +178,7 @@ def evaluate(
         c = hidden[row]
         if c >= 0:  # the last rung at the floor, given the others
             before = c <= jump[row]
-            mean = level + slope[f] * compute[f, c] - (jump_mean if before else 0.0)
+            mean = level[f] + slope[f] * compute[f, c] - (jump_mean if before else 0.0)
             var = level_var + spread[f] * compute[f, c] ** 2 - walk[s] * decades[f, c] + luck[s]
             if before:
                 var += jump_var
@@ -237,7 +237,7 @@ def evaluate(
     for row in range(n):
         if series[row] >= 0:
             total_of[series[row]] += math.exp(density[row] - highest[series[row]])
-    log_likelihood, by_hazard, by_level = 0.0, 0.0, 0.0
+    log_likelihood, by_hazard, by_level = 0.0, 0.0, np.zeros_like(level)
     by_compute, by_slope, by_spread = np.zeros_like(compute), np.zeros_like(slope), np.zeros_like(spread)
     by_walk, by_luck = np.zeros(n_series), np.zeros(n_series)
     for s in range(n_series):
@@ -257,7 +257,7 @@ def evaluate(
         by_spread[f] += share * d_spread[row]
         by_walk[s] += share * d_walk[row]
         by_luck[s] += share * d_luck[row]
-        by_level += share * d_level[row]
+        by_level[f] += share * d_level[row]
         by_hazard += share * ((1.0 / hazard if jump[row] >= 0 else 0.0) - exposure[row])
     return log_likelihood, by_compute, by_slope, by_spread, by_walk, by_luck, by_hazard, by_level, density
 
@@ -324,7 +324,7 @@ def _compiled(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
             walk,
             luck,
             hazard.item(),
-            level.item(),
+            level,
             decades,
             fixed,
             eta,
@@ -338,7 +338,16 @@ def _compiled(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
             series,
             family,
         )
-        scalars = np.array(value), np.array(by_hazard), np.array(by_level)
-        return scalars[0], by_compute, by_slope, by_spread, by_walk, by_luck, scalars[1], scalars[2], density
+        return (
+            np.array(value),
+            by_compute,
+            by_slope,
+            by_spread,
+            by_walk,
+            by_luck,
+            np.array(by_hazard),
+            by_level,
+            density,
+        )
 
     return marginal_likelihood, _VERSION

@@ -194,7 +194,7 @@ def build(shape: PathShape) -> pm.Model:
             own["walk"] ** 2,
             own["luck"] ** 2,
             hazard,
-            pm.Normal("level_centre", h["level_mean"], h["level_mean_sd"]),
+            pm.Normal("level_centre", h["level_mean"], h["level_mean_sd"], shape=f),
             decades,
             fixed,
             *(pm.Data(name, data[name]) for name in OF_READINGS),

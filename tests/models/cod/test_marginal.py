@@ -31,7 +31,7 @@ def problem(padded: bool = False):
         "walk": np.linspace(0.05, 0.3, n),
         "luck": np.linspace(0.02, 0.1, n),
         "hazard": 0.3,
-        "level": -0.4,
+        "level": np.array([-0.4]),
     }
     if padded:
         values["walk"][:2], values["luck"][:2] = problem()[0]["walk"], problem()[0]["luck"]
@@ -76,7 +76,7 @@ def test_a_reading_has_the_density_of_its_normal() -> None:
     ways = [(b, one) for b, each in enumerate(found) for one in each]
     for row, (b, one) in enumerate(ways):
         before = np.arange(4) <= one.jump
-        mean = values["level"] + values["slope"][0] * compute - PRIORS.jump_mean * before
+        mean = values["level"][0] + values["slope"][0] * compute - PRIORS.jump_mean * before
         cov = PRIORS.level_sd**2 + values["spread"][0] * np.outer(compute, compute)
         cov = cov + values["walk"][b] * np.minimum(-decades[:, None], -decades[None, :])
         cov = cov + values["luck"][b] * np.eye(4) + PRIORS.jump_sd**2 * np.outer(before, before)
@@ -107,16 +107,16 @@ def test_padding_changes_nothing() -> None:
 
 def test_a_far_tail_stays_finite() -> None:
     values, rest, _ = problem()
-    out = evaluate(*{**values, "level": 80.0}.values(), *rest)
+    out = evaluate(*{**values, "level": np.array([80.0])}.values(), *rest)
     assert np.isfinite(out[0]) and all(np.isfinite(part).all() for part in out[1:8])
 
 
 def test_the_operation_differentiates_in_a_graph() -> None:
     values, rest, _ = problem()
-    level = pt.dscalar("level")
+    level = pt.dvector("level")
     parameters = [pt.as_tensor_variable(value) for name, value in values.items() if name != "level"]
     value = MarginalLikelihood()(*parameters, level, *rest)[0]
-    compiled = pytensor.function([level], [value, pytensor.grad(value, level)], mode="FAST_COMPILE")
+    compiled = pytensor.function([level], [value, pytensor.grad(value, level)[0]], mode="FAST_COMPILE")
     exact = evaluate(*values.values(), *rest)
     got = compiled(values["level"])
-    assert got[0] == pytest.approx(exact[0]) and got[1] == pytest.approx(exact[7])
+    assert got[0] == pytest.approx(exact[0]) and got[1] == pytest.approx(exact[7][0])
