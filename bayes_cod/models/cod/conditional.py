@@ -128,6 +128,8 @@ def draw(
     eta, persistent = np.zeros((2, n, n_benchmark, n_rung))
     slope, floor, top = np.zeros((3, n, n_benchmark))
     unjumped = np.zeros((n, n_benchmark), dtype=bool)
+    quiet = np.zeros((n, n_benchmark))
+    due, due_landing = np.full((2, n, n_benchmark), np.nan)
     first = 0
     for b, ways in enumerate(found):
         logs = density[:, first : first + len(ways)]
@@ -137,7 +139,9 @@ def draw(
         for j, reading in enumerate(ways):
             at = np.flatnonzero(picked == j)
             floor[at, b], top[at, b] = reading.floor, reading.top
-            unjumped[at, b] = reading.waiting
+            unjumped[at, b], quiet[at, b] = reading.waiting, reading.quiet
+            if reading.due is not None:
+                due[at, b], due_landing[at, b] = reading.due.draw(len(at), priors.shared_landing_sd, rng)
             if len(at):
                 eta[at, b], persistent[at, b], slope[at, b] = _path(
                     reading, evidence.decades, shared, at, b, priors, rng
@@ -164,6 +168,9 @@ def draw(
         persistent=persistent - level[:, :, None],
         hazard=shared.hazard,
         unjumped=unjumped,
+        quiet=quiet,
+        due=due,
+        due_landing=due_landing,
     )
 
 

@@ -130,7 +130,7 @@ class BayesianCOD:
         together = (evidence, *pooled)
         self._evidence, self._families = evidence, len(together)
         if path_graph.one_group_each(together):
-            found = [path_graph.read(one, self.priors, evidence) for one in together]
+            found = path_graph.read(evidence, self.priors, pooled)
             size = path_graph.PathShape.of(together, found)
             compiled = _models.get(size, lambda: path_graph.build(size))
             data = path_graph.arrays(together, found, size, self.priors)

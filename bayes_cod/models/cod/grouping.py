@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod.difficulty.meanshift import ImprovedMeanShift
+from bayes_cod.difficulty.spread import difficulty_spread
 from bayes_cod.difficulty.vectors import TrialCounts, fill_missing, split_trials, zero_mask
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Counts, Ladder
@@ -24,6 +25,10 @@ type Clusters = Literal["describe", "model", "none"]
 
 REST = "rest"
 WHOLE = "all"
+
+SPREAD_BELOW = 0.75
+SPREAD_ERROR = 0.5
+"""How much questions differ is read off the last rung with a lower score and a smaller standard error."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,9 @@ class Evidence:
         What was decided, for the report.
     anchors
         Models of other families that inform the map.
+    spread
+        Variance of the questions' difficulty on the logit ``(benchmark,)``, NaN where the trials do not tell; None
+        where it was not looked for.
     """
 
     rungs: pd.DataFrame
@@ -142,6 +150,7 @@ class Evidence:
     n_trials: FloatArray
     notes: tuple[str, ...]
     anchors: tuple[Anchor, ...] = ()
+    spread: FloatArray | None = None
 
     def benchmark_index(self, groups: tuple[Group, ...]) -> NDArray[np.int32]:
         """Index of each group's benchmark ``(group,)``."""
@@ -179,6 +188,7 @@ def gather(ladder: Ladder, settings: GroupingSettings, seed: int) -> Evidence:
     kept: list[str] = []
     sizes: list[tuple[int, float]] = []
     notes: list[str] = []
+    spread: list[float] = []
     for benchmark in ladder.benchmark_names:
         present = [name for name in names if not np.isnan(ladder.truth(name, benchmark))]
         if len(present) < 2:
@@ -200,6 +210,7 @@ def gather(ladder: Ladder, settings: GroupingSettings, seed: int) -> Evidence:
             groups.append(make.whole())
             described += clustered + outside
         kept.append(benchmark)
+        spread.append(_spread_while_low(make.trials))
         sizes.append((len(counts.questions), float(counts.n_trials.mean())))
         notes += note
     if not kept:
@@ -215,7 +226,16 @@ def gather(ladder: Ladder, settings: GroupingSettings, seed: int) -> Evidence:
         n_questions=np.array([size for size, _ in sizes], dtype=np.int64),
         n_trials=np.array([trials for _, trials in sizes]),
         notes=tuple(notes),
+        spread=np.array(spread),
     )
+
+
+def _spread_while_low(trials: TrialCounts) -> float:
+    """Variance of the questions' difficulty at the last rung that passes few and tells it; NaN without one."""
+    variance, error = difficulty_spread(trials)
+    score = np.nanmean(trials.pass_rates, axis=0)
+    tells = np.flatnonzero((score < SPREAD_BELOW) & (error < SPREAD_ERROR))
+    return max(float(variance[tells[-1]]), 0.0) if len(tells) else float("nan")
 
 
 @dataclass(frozen=True)

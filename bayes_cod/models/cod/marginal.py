@@ -24,7 +24,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache
 type FloatArray = NDArray[np.float64]
 
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
-_VERSION = 3  # part of numba's cache key: raise it with every change of the arithmetic
+_VERSION = 4  # part of numba's cache key: raise it with every change of the arithmetic
 
 
 @numba.njit(cache=True)
@@ -87,6 +87,7 @@ def evaluate(
     hidden_below: Any,
     jump: Any,
     exposure: Any,
+    by_hazard: Any,
     log_weight: Any,
     series: Any,
     family: Any,
@@ -114,7 +115,7 @@ def evaluate(
         x ``(family, rung)``.
     fixed
         level_sd**2, jump_mean, jump_sd**2.
-    eta, variance, told, hidden, hidden_below, jump, exposure, log_weight
+    eta, variance, told, hidden, hidden_below, jump, exposure, by_hazard, log_weight
         Of the readings ``(reading,)`` or ``(reading, rung)``, see `readings.Reading`.
     series
         Series of each reading; -1 for padding ``(reading,)``.
@@ -166,7 +167,7 @@ def evaluate(
             pull[a] = total
             square += total * missed[a]
         value = log_weight[row] - hazard * exposure[row] - 0.5 * (log_det + square) - _LOG_ROOT * k
-        if jump[row] >= 0:
+        if jump[row] >= 0 and by_hazard[row]:
             value += math.log(hazard)
         grad = np.empty((k, k))  # by the covariance
         for a in range(k):
@@ -237,7 +238,7 @@ def evaluate(
     for row in range(n):
         if series[row] >= 0:
             total_of[series[row]] += math.exp(density[row] - highest[series[row]])
-    log_likelihood, by_hazard, by_level = 0.0, 0.0, np.zeros_like(level)
+    log_likelihood, d_hazard, by_level = 0.0, 0.0, np.zeros_like(level)
     by_compute, by_slope, by_spread = np.zeros_like(compute), np.zeros_like(slope), np.zeros_like(spread)
     by_walk, by_luck = np.zeros(n_series), np.zeros(n_series)
     for s in range(n_series):
@@ -258,8 +259,8 @@ def evaluate(
         by_walk[s] += share * d_walk[row]
         by_luck[s] += share * d_luck[row]
         by_level[f] += share * d_level[row]
-        by_hazard += share * ((1.0 / hazard if jump[row] >= 0 else 0.0) - exposure[row])
-    return log_likelihood, by_compute, by_slope, by_spread, by_walk, by_luck, by_hazard, by_level, density
+        d_hazard += share * ((1.0 / hazard if jump[row] >= 0 and by_hazard[row] else 0.0) - exposure[row])
+    return log_likelihood, by_compute, by_slope, by_spread, by_walk, by_luck, d_hazard, by_level, density
 
 
 class MarginalLikelihood(Op):
@@ -313,11 +314,12 @@ def _compiled(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
         hidden_below,
         jump,
         exposure,
+        by_hazard,
         log_weight,
         series,
         family,
     ):
-        value, by_compute, by_slope, by_spread, by_walk, by_luck, by_hazard, by_level, density = evaluate(
+        value, by_compute, by_slope, by_spread, by_walk, by_luck, d_hazard, by_level, density = evaluate(
             compute,
             slope,
             spread,
@@ -334,6 +336,7 @@ def _compiled(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
             hidden_below,
             jump,
             exposure,
+            by_hazard,
             log_weight,
             series,
             family,
@@ -345,7 +348,7 @@ def _compiled(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
             by_spread,
             by_walk,
             by_luck,
-            np.array(by_hazard),
+            np.array(d_hazard),
             by_level,
             density,
         )

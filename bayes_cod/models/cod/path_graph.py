@@ -7,7 +7,7 @@ summed out (`marginal`) and drawn afterwards (`conditional`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from bayes_cod.models.cod.arrays import observed_rates
 from bayes_cod.models.cod.effective_compute import curved
+from bayes_cod.models.cod.emergence import Emergence
 from bayes_cod.models.cod.grouping import Evidence
-from bayes_cod.models.cod.marginal import MarginalLikelihood
+from bayes_cod.models.cod.marginal import MarginalLikelihood, evaluate
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.models.cod.readings import Reading, readings
+from bayes_cod.models.cod.readings import Reading, at_expected_hazard, emergence_of, readings
 
 type FloatArray = NDArray[np.float64]
 
@@ -33,7 +34,18 @@ _FAMILY_STEPS = (1, 4, 8, 16, 32)
 SCALES = ("shared_walk", "shared_luck", "own_walk", "own_luck")
 _likelihood = MarginalLikelihood()
 
-OF_READINGS = ("eta", "variance", "told", "hidden", "hidden_below", "jump", "exposure", "log_weight", "series")
+OF_READINGS = (
+    "eta",
+    "variance",
+    "told",
+    "hidden",
+    "hidden_below",
+    "jump",
+    "exposure",
+    "by_hazard",
+    "log_weight",
+    "series",
+)
 """Data of the likelihood after what is fixed, in its order."""
 
 
@@ -71,17 +83,79 @@ def one_group_each(evidence: Sequence[Evidence]) -> bool:
     return not any(one.rest or len(one.groups) > len(one.benchmarks) for one in evidence)
 
 
-def read(evidence: Evidence, priors: Priors, own: Evidence | None = None) -> list[list[Reading]]:
-    """Readings of every benchmark of a ladder in which each is one group; `own` is the ladder it is pooled with."""
-    ahead = _last_log_flops(evidence) - _last_log_flops(own) if own is not None else 0.0
-    chance = np.nan_to_num(evidence.chance)
+def read(evidence: Evidence, priors: Priors, pooled: Sequence[Evidence] = ()) -> list[list[list[Reading]]]:
+    """Readings of every benchmark (ladder, benchmark, reading) of ladders in which each is one group.
+
+    Parameters
+    ----------
+    evidence
+        The ladder to forecast.
+    priors
+        For floors and jumps.
+    pooled
+        Other families' ladders: readings of the first ladder take over when their benchmarks jumped.
+    """
+    others: dict[str, list[Emergence]] = {}
     found = []
-    for group, of_guesser in zip(evidence.groups, chance, strict=True):
+    for one in pooled:
+        ahead = _last_log_flops(one) - _last_log_flops(evidence)
+        ladder = [seen.readings(one.decades) for seen in _scores(one, priors)]
+        found.append([at_expected_hazard(ways, priors) for ways in ladder])
+        weights = np.split(_density(one, ladder, priors), np.cumsum([len(ways) for ways in ladder])[:-1])
+        for name, ways, log_density in zip(one.benchmarks, ladder, weights, strict=True):
+            told = emergence_of(ways, log_density, one.decades + ahead, priors)
+            others.setdefault(name, []).extend([told] if told is not None else [])
+    own = [
+        seen.readings(evidence.decades, others.get(name, ()))
+        for name, seen in zip(evidence.benchmarks, _scores(evidence, priors), strict=True)
+    ]
+    return [own, *found]
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Scores of one benchmark and their standard deviations ``(rung,)``, chance, and the priors for its questions."""
+
+    rate: FloatArray
+    sd: FloatArray
+    chance: float
+    priors: Priors
+
+    def readings(self, decades: FloatArray, others: Sequence[Emergence] = ()) -> list[Reading]:
+        return readings(self.rate, self.sd, self.chance, decades, self.priors, others)
+
+
+def _scores(evidence: Evidence, priors: Priors) -> Iterator[_Scores]:
+    chance = np.nan_to_num(evidence.chance)
+    spread = evidence.spread if evidence.spread is not None else np.full(len(chance), np.nan)
+    for group, of_guesser, of_questions in zip(evidence.groups, chance, spread, strict=True):
         trials = group.n_trials.astype(float)
         rate, sd = observed_rates(trials, group.n_correct, priors.whole_concentration)
         score = np.where(trials > 0, rate, np.nan)
-        found.append(readings(score, sd, float(of_guesser), evidence.decades, priors, ahead))
-    return found
+        yield _Scores(score, sd, float(of_guesser), priors.for_spread(float(of_questions)))
+
+
+def _density(evidence: Evidence, found: Sequence[Sequence[Reading]], priors: Priors) -> FloatArray:
+    """Log density of a ladder's readings ``(reading,)`` where all that benchmarks share is as the prior expects it."""
+    data = arrays([evidence], [found], PathShape.tight(evidence, found), priors)
+    slope, relative = np.exp(priors.slope_mean), np.exp(priors.slope_spread)
+    own = {kind: np.full(len(found), np.exp(2 * getattr(priors, f"own_{kind}"))) for kind in ("walk", "luck")}
+    level_sd = np.hypot(priors.level_sd, priors.level_mean_sd)
+    return np.asarray(
+        evaluate(  # type: ignore[call-arg]  # numba hides the signature
+            curved(data["decades"], np.full((1, 1), priors.curvature_mean)),
+            np.full(1, slope),
+            np.full(1, (relative * slope) ** 2),
+            own["walk"],
+            own["luck"],
+            float(np.exp(priors.hazard + priors.hazard_sd**2 / 2)),
+            np.full(1, priors.level_mean),
+            data["decades"],
+            np.array(fixed_values(level_sd, priors.jump_mean, priors.jump_sd)),
+            *(data[name] for name in OF_READINGS),
+            data["family"],
+        )[-1]
+    )
 
 
 def _last_log_flops(evidence: Evidence) -> float:
@@ -113,6 +187,7 @@ def arrays(
     series = np.full(rows, -1, dtype=np.int32)
     hidden, jump = np.full((2, rows), -1, dtype=np.int32)
     hidden_below, exposure, log_weight = np.zeros((3, rows))
+    by_hazard = np.ones(rows, dtype=bool)
     eta, variance, told = np.zeros((rows, rungs)), np.ones((rows, rungs)), np.zeros((rows, rungs), dtype=bool)
     row, owner = 0, 0
     for f, (one, ladder) in enumerate(zip(evidence, found, strict=True)):
@@ -126,7 +201,7 @@ def arrays(
                 hidden[row] = reading.hidden + lead if reading.hidden >= 0 else -1
                 jump[row] = reading.jump + lead if reading.jump >= 0 else -1
                 hidden_below[row], exposure[row] = reading.hidden_below, reading.exposure
-                log_weight[row] = reading.log_weight
+                by_hazard[row], log_weight[row] = reading.by_hazard, reading.log_weight
                 row += 1
             owner += 1
     decades[len(evidence) :] = decades[0]
@@ -142,6 +217,7 @@ def arrays(
         "hidden_below": hidden_below,
         "jump": jump,
         "exposure": exposure,
+        "by_hazard": by_hazard,
         "log_weight": log_weight,
     }
 
@@ -215,6 +291,7 @@ def _placeholders(shape: PathShape) -> dict[str, NDArray[Any]]:
         "eta": np.zeros(size),
         "variance": np.ones(size),
         "told": np.zeros(size, dtype=bool),
+        "by_hazard": np.ones(rows, dtype=bool),
         **{name: np.full(rows, -1, dtype=np.int32) for name in ("hidden", "jump", "series")},
         **{name: np.zeros(rows) for name in ("hidden_below", "exposure", "log_weight")},
     }

@@ -49,6 +49,11 @@ class Draws:
         Rate of jumps at the last rung, per decade ``(sample,)``; None where benchmarks don't jump.
     unjumped
         Benchmarks with a jump left to make ``(sample, benchmark)``.
+    quiet
+        Decades beyond the last rung in which that jump does not come ``(sample, benchmark)``; None for 0.
+    due, due_landing
+        Where another family tells when it comes, decades beyond the last rung, and the eta it leads to
+        ``(sample, benchmark)``; NaN where the hazard does, None where it always does.
     """
 
     level: FloatArray
@@ -68,6 +73,9 @@ class Draws:
     persistent: FloatArray | None = None
     hazard: FloatArray | None = None
     unjumped: NDArray[np.bool_] | None = None
+    quiet: FloatArray | None = None
+    due: FloatArray | None = None
+    due_landing: FloatArray | None = None
 
     @classmethod
     def of(cls, posterior: xr.Dataset, evidence: Evidence) -> Draws:
@@ -214,9 +222,16 @@ def jumps_ahead(
     """
     assert draws.hazard is not None and draws.unjumped is not None
     waited = rng.exponential(size=draws.level.shape) / draws.hazard[:, None]
-    gone = cumulated_hazard(start, np.maximum(decades, start), priors.hazard_growth)
-    made = (waited[:, None, :] < gone[None, :, None]) & draws.unjumped[:, None, :]
-    return Jumps(made, priors.landing_mean + priors.landing_sd * rng.standard_normal(draws.level.shape))
+    landing = priors.landing_mean + priors.landing_sd * rng.standard_normal(draws.level.shape)
+    begin, end = start[None, :, None], np.maximum(decades, start)[None, :, None]
+    if draws.quiet is not None:
+        begin, end = (np.maximum(edge, draws.quiet[:, None, :]) for edge in (begin, end))
+    made = (waited[:, None, :] < cumulated_hazard(begin, end, priors.hazard_growth)) & draws.unjumped[:, None, :]
+    if draws.due is not None and draws.due_landing is not None:
+        told = np.isfinite(draws.due)
+        made = np.where(told[:, None, :], draws.due[:, None, :] <= decades[None, :, None], made)
+        landing = np.where(told, draws.due_landing, landing)
+    return Jumps(made, landing)
 
 
 def evaluated(

@@ -7,7 +7,7 @@ changing one needs no new compilation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,10 +62,21 @@ class Priors(Hyperparameters):
         thresholds does that a ladder enters from below.
     immune
         Probability that a benchmark never jumps, fixed: some skills are out of reach of any rung.
+    immune_spread
+        The same where the questions of a benchmark differ much in difficulty, fixed: they are many skills, gained one
+        after the other.
+    wide_spread
+        Variance of the questions' logit pass rates halfway between the two, fixed.
     jump_mean, jump_sd
         Size of a jump between rungs on eta, Normal, fixed.
     landing_mean, landing_sd
         Eta that a jump ahead leads to, Normal, fixed: mostly between half and almost all of the questions.
+    emergence_shared
+        Probability that a benchmark jumps where another family told of it does, fixed; otherwise by the hazard.
+    emergence_sd
+        Distance between two families' jumps of a benchmark, in decades, fixed.
+    shared_landing_sd
+        Spread of eta after such a jump around the other family's, fixed.
     jump_below
         Score from which a benchmark has no jump left to make, fixed.
     volatility
@@ -122,10 +133,15 @@ class Priors(Hyperparameters):
     hazard_sd: float = 1.7
     hazard_growth: float = 2.0
     immune: float = 0.1
+    immune_spread: float = 0.9
+    wide_spread: float = 2.0
     jump_mean: float = 5.0
     jump_sd: float = 3.0
     landing_mean: float = 1.5
     landing_sd: float = 2.0
+    emergence_shared: float = 0.7
+    emergence_sd: float = 0.25
+    shared_landing_sd: float = 1.0
     jump_below: float = 0.75
     volatility: float = 0.5
     level_mean: float = -1.0
@@ -145,3 +161,10 @@ class Priors(Hyperparameters):
     class_irregular: float = 0.1
     map_strength: float = 2.0
     map_concentration: float = 60.0
+
+    def for_spread(self, spread: float) -> Priors:
+        """The priors for a benchmark whose questions' difficulty has this variance on the logit; NaN if unknown."""
+        if np.isnan(spread):
+            return self
+        share = spread**4 / (spread**4 + self.wide_spread**4)
+        return replace(self, immune=self.immune + (self.immune_spread - self.immune) * share)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import beta, norm
 
+from bayes_cod.models.cod.emergence import LEAST, Due, Emergence
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 
 type FloatArray = NDArray[np.float64]
@@ -55,8 +56,14 @@ class Reading:
         Index of the last rung before the jump, -1 without one.
     waiting
         Whether a jump is still to come; False also for a benchmark that never jumps.
+    due
+        When it comes, where other families tell; None where the hazard does.
+    quiet
+        Decades beyond the last rung in which it does not come, as it did not in another family.
     exposure
         Hazard that the benchmark has gone through without a jump, in units of the hazard at the last rung.
+    by_hazard
+        Whether a jump tells of the hazard; not where other families' jumps foretold it.
     log_weight
         Log prior of the floor, log density of the scores at the floor, the change of variables of the others, and log
         hazard of the jump's step but for the ladder's own rate.
@@ -73,10 +80,18 @@ class Reading:
     waiting: bool
     exposure: float
     log_weight: float
+    by_hazard: bool = True
+    due: Due | None = None
+    quiet: float = 0.0
 
 
 def readings(
-    rate: FloatArray, sd: FloatArray, chance: float, decades: FloatArray, priors: Priors, ahead: float = 0.0
+    rate: FloatArray,
+    sd: FloatArray,
+    chance: float,
+    decades: FloatArray,
+    priors: Priors,
+    others: Sequence[Emergence] = (),
 ) -> list[Reading]:
     """All readings of one benchmark.
 
@@ -90,14 +105,14 @@ def readings(
         log10 compute of the rungs from the last ``(rung,)``.
     priors
         For floors and jumps.
-    ahead
-        Decades from the last rung of the ladder to forecast, whose hazard is estimated, to this ladder's.
+    others
+        When the benchmark jumped in other families.
     """
     floors = _floors(rate, sd, chance, priors)
     return [
         found
         for floor in floors
-        for found in _with_jumps(_read(rate, sd, *floor, priors), rate, decades + ahead, priors)
+        for found in _with_jumps(_read(rate, sd, *floor, priors), rate, decades, priors, others)
     ]
 
 
@@ -184,39 +199,132 @@ def _read(rate: FloatArray, sd: FloatArray, floor: float, log_mass: float, at_fl
     return Reading(floor, floor + span, eta, variance, told, hidden, below, -1, False, 0.0, weight)
 
 
-def _with_jumps(reading: Reading, rate: FloatArray, decades: FloatArray, priors: Priors) -> Sequence[Reading]:
+@dataclass(frozen=True)
+class _Course:
+    """What becomes of a benchmark that may jump: a jump between two computes (decades), or none up to `start`."""
+
+    jump: int
+    start: float
+    end: float
+    waiting: bool
+
+
+def _with_jumps(
+    reading: Reading, rate: FloatArray, decades: FloatArray, priors: Priors, others: Sequence[Emergence]
+) -> Sequence[Reading]:
     """The reading with no jump ever, with one to come, and with one at each steep step.
 
-    Benchmarks are exposed to the hazard while their score is low.
+    Benchmarks are exposed to the hazard while their score is low. Where other families tell of the jump, each course is
+    read once more for what they say.
     """
     seen = np.flatnonzero(np.isfinite(rate))
-    first, growth = decades[seen[0]], priors.hazard_growth
     low = [i for i in seen if may_jump(rate[i], priors)]
     if not low:
         return [reading]
     after = [i for i in seen if i > low[-1]]
-    span = float(cumulated_hazard(first, decades[after[0] if after else low[-1]], growth))
-    never, ever = (reading.log_weight + float(np.log(p)) for p in (priors.immune, 1 - priors.immune))
-    found = [
-        replace(reading, log_weight=never),
-        replace(reading, log_weight=ever, exposure=span, waiting=not after),
-    ]
+    courses = [_Course(-1, float(decades[after[0] if after else low[-1]]), np.inf, not after)]
     for before, after_it in pairwise(seen):
-        if not reading.told[after_it] or not may_jump(rate[before], priors):
-            continue
         start = reading.eta[before] if reading.told[before] else reading.hidden_below
-        step = float(cumulated_hazard(decades[before], decades[after_it], growth))
-        if reading.eta[after_it] - start < STEEP or step <= 0:
-            continue
-        found.append(
-            replace(
-                reading,
-                jump=int(before),
-                exposure=float(cumulated_hazard(first, decades[before], growth)),
-                log_weight=ever + float(np.log(step)),
-            )
-        )
+        steep = reading.told[after_it] and reading.eta[after_it] - start >= STEEP
+        if steep and may_jump(rate[before], priors) and decades[after_it] > decades[before]:
+            courses.append(_Course(int(before), float(decades[before]), float(decades[after_it]), waiting=False))
+    told = priors.emergence_shared if others else 0.0
+    first, growth = float(decades[seen[0]]), priors.hazard_growth
+    never = (1 - told) * priors.immune + (told * np.mean([one.never for one in others]) if others else 0.0)
+    found = [replace(reading, log_weight=reading.log_weight + float(np.log(never)))]
+    for course in courses:
+        found += _by_hazard(reading, course, first, (1 - told) * (1 - priors.immune), growth)
+        for one in others:
+            found += _by_hazard(reading, course, max(first, one.last), told * one.open / len(others), growth)
+        found += _foretold(reading, course, told, others)
     return found
+
+
+def _by_hazard(reading: Reading, course: _Course, first: float, share: float, growth: float) -> list[Reading]:
+    """A course whose jump comes by the hazard, from the compute `first` on; `share` is its prior probability."""
+    start, end = max(course.start, first), max(course.end, first)
+    step = float(cumulated_hazard(start, end, growth)) if course.jump >= 0 else 1.0
+    if share < LEAST or step <= 0:
+        return []
+    return [
+        replace(
+            reading,
+            jump=course.jump,
+            waiting=course.waiting,
+            quiet=max(first, 0.0),
+            exposure=float(cumulated_hazard(first, start, growth)),
+            log_weight=reading.log_weight + float(np.log(share) + np.log(step)),
+        )
+    ]
+
+
+def _foretold(reading: Reading, course: _Course, told: float, others: Sequence[Emergence]) -> list[Reading]:
+    """A course whose jump comes near those of other families."""
+    if not others:
+        return []
+    due = Due.of(others)
+    share = told * due.between(course.start, course.end)
+    if share < LEAST:
+        return []
+    return [
+        replace(
+            reading,
+            jump=course.jump,
+            waiting=course.waiting,
+            due=due if course.waiting else None,
+            by_hazard=False,
+            log_weight=reading.log_weight + float(np.log(share)),
+        )
+    ]
+
+
+def at_expected_hazard(found: Sequence[Reading], priors: Priors) -> list[Reading]:
+    """Readings of a pooled family, whose rate of jumps is its own and not sampled: the prior's mean stands for it."""
+    expected = float(np.exp(priors.hazard + priors.hazard_sd**2 / 2))
+    return [
+        replace(
+            one,
+            by_hazard=False,
+            exposure=0.0,
+            log_weight=one.log_weight - expected * one.exposure + (np.log(expected) if one.jump >= 0 else 0.0),
+        )
+        for one in found
+    ]
+
+
+def emergence_of(
+    found: Sequence[Reading], log_density: FloatArray, decades: FloatArray, priors: Priors
+) -> Emergence | None:
+    """What a family's readings of a benchmark tell of its jump; None if its score was high on every rung.
+
+    Parameters
+    ----------
+    found
+        Readings of the benchmark.
+    log_density
+        Of each reading, given the scores ``(reading,)``.
+    decades
+        log10 compute of the family's rungs from the last rung of the ladder to forecast ``(rung,)``.
+    priors
+        For the spread between families.
+    """
+    if not any(one.waiting or one.jump >= 0 or one.exposure > 0 for one in found):
+        return None
+    share = np.exp(log_density - log_density.max())
+    share /= share.sum()
+    jumped = [i for i, one in enumerate(found) if one.jump >= 0 and share[i] > LEAST]
+    waiting = np.array([one.waiting for one in found])
+    later = {i: np.flatnonzero(found[i].told & (np.arange(len(decades)) > found[i].jump)) for i in jumped}
+    edges = np.array([decades[[found[i].jump, later[i][0]]] for i in jumped]).reshape(-1, 2)
+    return Emergence(
+        weight=share[jumped],
+        centre=edges.mean(axis=1),
+        spread=np.hypot(priors.emergence_sd, np.diff(edges, axis=1)[:, 0] / np.sqrt(12)),
+        landing=np.array([found[i].eta[later[i]].mean() for i in jumped]),
+        never=float(share[~waiting].sum() - share[jumped].sum()),
+        open=float(share[waiting].sum()),
+        last=float(decades[-1]),
+    )
 
 
 def scores_of(reading: Reading, eta: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.models.cod import grouping
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
+from bayes_cod.models.cod.priors import Priors
 
 DECADES = np.array([-1.5, -1.0, -0.5, 0.0])
 SETTINGS = GroupingSettings(clusters="model", min_questions=60)
@@ -154,3 +155,22 @@ def test_a_split_does_not_depend_on_the_other_benchmarks(ladder: Ladder, evidenc
     alone = gather(ladder.select(benchmarks=["second"]), SETTINGS, seed=0)
     assert alone.benchmarks == ("second",)
     assert same(evidence, alone, "second")
+
+
+def spread_of(sd: float, *, n_trials: int = 40) -> float:
+    level = -1 + sd * np.random.default_rng(0).standard_normal(300)
+    ladder = count_ladder({"one": law_rates(level, 0.8, DECADES)}, DECADES, n_trials, 0)
+    found = gather(ladder, GroupingSettings(clusters="none"), seed=0).spread
+    assert found is not None
+    return float(found[0])
+
+
+def test_questions_that_differ_are_told_from_copies_of_one_skill() -> None:
+    assert spread_of(0.1) < 0.2 and spread_of(2.0) > 1
+    assert np.isnan(spread_of(0.1, n_trials=1))
+
+
+def test_benchmarks_of_many_skills_rarely_jump() -> None:
+    priors = Priors()
+    immune = [priors.for_spread(spread).immune for spread in (float("nan"), 0.0, priors.wide_spread, 50.0)]
+    assert immune == pytest.approx([priors.immune, priors.immune, 0.5 * (0.1 + 0.9), priors.immune_spread], abs=1e-4)

@@ -1,5 +1,7 @@
 """The likelihood with benchmarks summed out: against closed forms, and its derivatives against differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -18,7 +20,9 @@ NAMES = ("compute", "slope", "spread", "walk", "luck", "hazard", "level")
 
 def problem(padded: bool = False):
     own = evidence(COUNTS)
-    found = read(own, PRIORS)
+    found = [
+        [replace(one, by_hazard=i % 2 == 0) for i, one in enumerate(each)] for each in read(own, PRIORS)[0]
+    ]  # as where other families tell of jumps
     tight = PathShape.tight(own, found)
     shape = PathShape(tight.readings + 5, tight.series + 3, 1, tight.rungs + 2) if padded else tight
     data = arrays([own], [found], shape, PRIORS)
@@ -48,6 +52,7 @@ def test_every_kind_of_reading_is_tried_here() -> None:
     ways = [one for each in problem()[2] for one in each]
     assert any(one.jump >= 0 for one in ways) and any(one.hidden >= 0 for one in ways)
     assert any(one.told.all() for one in ways) or any(one.told.sum() == 3 for one in ways)
+    assert len({one.by_hazard for one in ways if one.jump >= 0}) == 2
 
 
 def test_derivatives_agree_with_differences() -> None:
@@ -82,7 +87,8 @@ def test_a_reading_has_the_density_of_its_normal() -> None:
         cov = cov + values["luck"][b] * np.eye(4) + PRIORS.jump_sd**2 * np.outer(before, before)
         told = np.flatnonzero(one.told)
         known = cov[np.ix_(told, told)] + np.diag(one.variance[told])
-        expected = one.log_weight - values["hazard"] * one.exposure + (np.log(values["hazard"]) if one.jump >= 0 else 0)
+        by_hazard = one.jump >= 0 and one.by_hazard
+        expected = one.log_weight - values["hazard"] * one.exposure + (np.log(values["hazard"]) if by_hazard else 0)
         if len(told):
             expected += multivariate_normal(mean[told], known).logpdf(one.eta[told])
         if one.hidden >= 0:

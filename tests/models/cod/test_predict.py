@@ -9,7 +9,7 @@ from bayes_ladders import eta_law
 
 from bayes_cod.models.cod.grouping import Evidence, Group
 from bayes_cod.models.cod.mapping import DEGREE
-from bayes_cod.models.cod.predict import Draws, predict
+from bayes_cod.models.cod.predict import Draws, jumps_ahead, predict
 from bayes_cod.models.cod.priors import Priors
 
 SAMPLES = 3000
@@ -135,3 +135,28 @@ def test_the_same_seed_gives_the_same_scores(evidence: Evidence, draws: Draws) -
     one, two, other = (predict(evidence, draws, AHEAD, Priors(), seed=seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one.observed, two.observed)
     assert (one.observed != other.observed).any()
+
+
+def waiting(draws: Draws, **told: np.ndarray) -> Draws:
+    """The same draws where every benchmark has yet to jump."""
+    unjumped = np.ones((SAMPLES, 2), dtype=bool)
+    return replace(draws, level=draws.level[:, :2], hazard=np.full(SAMPLES, 0.5), unjumped=unjumped, **told)
+
+
+def test_jumps_by_the_hazard_are_as_many_as_gompertz_says_and_wait_for_the_quiet_to_end(draws: Draws) -> None:
+    quiet = np.tile([0.0, 0.6], (SAMPLES, 1))
+    made = jumps_ahead(waiting(draws, quiet=quiet), np.zeros(1), AHEAD, Priors(), np.random.default_rng(0)).made.mean(
+        axis=0
+    )
+    gone = np.exp(-0.5 * (np.exp(2 * AHEAD[3:]) - np.exp([[0.0], [1.2]])) / 2)
+    np.testing.assert_allclose(made[3:], 1 - gone.T, atol=0.03)
+    assert (made[:2] == 0).all() and made[2, 0] > 0 and made[2, 1] == 0
+
+
+def test_foretold_jumps_come_when_they_are_due_and_lead_where_others_were(draws: Draws) -> None:
+    due, landing = np.full((SAMPLES, 2), np.nan), np.full((SAMPLES, 2), np.nan)
+    due[:, 0], landing[:, 0] = 0.5, 4.0
+    told = waiting(draws, due=due, due_landing=landing)
+    jumps = jumps_ahead(told, np.zeros(1), AHEAD, Priors(), np.random.default_rng(0))
+    assert jumps.made[:, :, 0].mean(axis=0).tolist() == [0, 0, 0, 1, 1]
+    assert (jumps.landing[:, 0] == 4).all() and 0 < jumps.made[:, 3, 1].mean() < 1

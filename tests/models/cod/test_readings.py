@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logit
 
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.models.cod.readings import cumulated_hazard, readings, scores_of
+from bayes_cod.models.cod.readings import at_expected_hazard, cumulated_hazard, readings, scores_of
 
 PRIORS = Priors()
 DECADES = np.array([-1.5, -1.0, -0.5, 0.0])
@@ -82,9 +82,10 @@ def test_floors_far_from_the_scores_count_less() -> None:
     assert all(one.hidden == 3 for one in shifted if one.floor == pytest.approx(0.1))
 
 
-def test_pooled_ladders_that_reach_further_are_exposed_to_more() -> None:
-    """Their hazard is counted in that at the last rung of the ladder to forecast."""
-    rate = np.array([0.05, 0.06, 0.05, 0.06])
-    near, far = (readings(rate, SD, 0.0, DECADES, PRIORS, ahead) for ahead in (0.0, 1.0))
-    ratio = {b.exposure / a.exposure for a, b in zip(near, far, strict=True) if a.exposure}
-    assert ratio and all(one == pytest.approx(np.exp(PRIORS.hazard_growth)) for one in ratio)
+def test_pooled_ladders_have_a_rate_of_jumps_of_their_own() -> None:
+    found = read(0.05, 0.06, 0.7, 0.75)
+    expected = np.exp(PRIORS.hazard + PRIORS.hazard_sd**2 / 2)
+    for own, pooled in zip(found, at_expected_hazard(found, PRIORS), strict=True):
+        gone = expected * own.exposure - (np.log(expected) if own.jump >= 0 else 0)
+        assert pooled.log_weight == pytest.approx(own.log_weight - gone)
+        assert pooled.exposure == 0 and not pooled.by_hazard
