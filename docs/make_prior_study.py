@@ -1,6 +1,6 @@
 """Does a prior learnt from other families forecast better? Leave one family out, learn from the others, forecast it.
 
-    OMP_NUM_THREADS=1 python docs/make_prior_study.py --shared ../shared/data --work out/prior
+    OMP_NUM_THREADS=1 python docs/make_prior_study.py --shared ladders --work out/prior
 
 Every family with cells (as in `bayes-cod backtest`) is forecast twice on the same cells: with the shipped prior and
 with one learnt from the ladder's other families. What each family tells is fitted once and kept in ``--work``, as are
@@ -106,7 +106,7 @@ def table(cells: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Run the studies, print their tables and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of the public ladders")
+    parser.add_argument("--shared", type=Path, default=Path("ladders"), help="folder of the public ladders")
     parser.add_argument("--work", type=Path, default=Path("out/prior"), help="folder of fits, jobs and tables")
     parser.add_argument("--studies", default=",".join(STUDIES), help="comma list of ladders")
     parser.add_argument("--families", default="", help="comma list; left out: all")

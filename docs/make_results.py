@@ -1,6 +1,6 @@
 """Back-test methods on public ladders and write the tables of `docs/results.md`.
 
-    OMP_NUM_THREADS=1 python docs/make_results.py --shared ../shared/data --jobs 2
+    OMP_NUM_THREADS=1 python docs/make_results.py --shared ladders --jobs 2
 
 runs every point method and its +bootstrap and +conformal forms; `--methods all,bayesian` adds the Bayesian models on
 ladders with counts of questions. The text of the page is kept; only what stands between ``<!-- begin NAME -->`` and
@@ -266,7 +266,7 @@ def replace_block(page: str, name: str, content: str) -> str:
 def main() -> None:
     """Run the studies and write their tables into the page, each when it is done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of the public ladders")
+    parser.add_argument("--shared", type=Path, default=Path("ladders"), help="folder of the public ladders")
     parser.add_argument("--methods", default="all", help="comma list, with all, baselines and bayesian")
     parser.add_argument("--studies", default="", help="comma list of ladders; left out: all")
     parser.add_argument("--jobs", type=int, default=1, help="jobs at a time")
