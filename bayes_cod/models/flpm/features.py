@@ -71,6 +71,8 @@ class Features:
         ``(run, direction)``; all directions, also those too weak to be features.
     run_variance
         Variance of what checkpoints of one run share; 0 where each run has one.
+    spread
+        How much each run scatters against most ``(run,)``: directions are of the kernel in these units.
     """
 
     at: Points
@@ -78,23 +80,25 @@ class Features:
     values: FloatArray
     whitening: FloatArray
     run_variance: float
+    spread: FloatArray
 
     @classmethod
-    def of(cls, points: Points, most: int = MOST_FEATURES) -> Features:
-        """Decompose the kernel at the runs."""
+    def of(cls, points: Points, spread: FloatArray | None = None, most: int = MOST_FEATURES) -> Features:
+        """Decompose the kernel at the runs, which scatter alike where no spread is given."""
         n = len(points)
+        spread = np.ones(n) if spread is None else spread
         run_variance = RUN_VARIANCE if len(np.unique(points.run)) < n else 0.0
         covariance = kernel(points, points) + run_variance * _within_runs(points)
-        every, directions = eigh(covariance)
+        every, directions = eigh(covariance / np.outer(spread, spread))
         values, vectors = np.maximum(every[::-1], SMALLEST), np.asarray(directions[:, ::-1])
-        return cls(points, vectors[:, :most], values[:most], vectors / np.sqrt(values), run_variance)
+        return cls(points, vectors[:, :most], values[:most], vectors / np.sqrt(values), run_variance, spread)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def new(self, points: Points) -> FloatArray:
         """Coordinates of points of other runs ``(point, feature)``; departures weigh them by unit normals."""
-        return np.asarray(kernel(points, self.at) @ (self.vectors / np.sqrt(self.values)))
+        return np.asarray(self._near(points) @ (self.vectors / np.sqrt(self.values)))
 
     def left_over(self, points: Points) -> FloatArray:
         """Covariance of departures that the runs say nothing about ``(point, point)``.
@@ -110,4 +114,7 @@ class Features:
         return np.asarray(np.clip(1 - (self._known(points) ** 2).sum(axis=1), 0.0, 1.0))
 
     def _known(self, points: Points) -> FloatArray:
-        return np.asarray(kernel(points, self.at) @ self.whitening)
+        return np.asarray(self._near(points) @ self.whitening)
+
+    def _near(self, points: Points) -> FloatArray:
+        return np.asarray(kernel(points, self.at) / self.spread)

@@ -74,6 +74,7 @@ def arrays(evidence: LossEvidence, features: Features, priors: LossPriors) -> di
         "covariates": at.covariates,
         "log_loss": evidence.log_loss,
         "own": evidence.own,
+        "spread": features.spread,
         "vectors": features.vectors,
         "values": features.values,
         "place": place(evidence),
@@ -91,6 +92,7 @@ def build(shape: LossShape) -> pm.Model:
         log_params, log_tokens = (pm.Data(name, np.zeros(n)) for name in ("log_params", "log_tokens"))
         covariates = pm.Data("covariates", np.zeros((n, 3)))
         log_loss = pm.Data("log_loss", np.zeros((n, n_domain)))
+        spread = pm.Data("spread", np.ones(n))
         vectors = pm.Data("vectors", np.zeros((n, n_feature)))
         eigenvalues = pm.Data("values", np.ones(n_feature))
         own, at = pm.Data("own", np.zeros((n_source, n_domain))), pm.Data("place", np.zeros(2))
@@ -104,7 +106,7 @@ def build(shape: LossShape) -> pm.Model:
             pooled, log_params[:, None], log_tokens[:, None], (terms[0], terms[1], terms[2]), exponents
         )
         log_scale = log_noise_scale(above, made["scale_loss"], pt.dot(covariates, made["scale_run"]), pt)
-        residual = (log_loss - made["level"] - above) * pt.exp(-log_scale)
+        residual = (log_loss - made["level"] - above) * pt.exp(-log_scale) / spread[:, None]
         integrated = _integrated(residual, vectors, eigenvalues, made["signal"], h, shape)
         pm.Potential("losses", integrated - log_scale.sum())
     return model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,15 @@ from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
 from bayes_cod.models.flpm.loss_parameters import EXPONENTS
+from bayes_cod.models.flpm.luck import astray, astray_jointly, left_out, shaped
 from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]
 
 JITTER = 1e-9
+
+LUCK_ROWS = 128
+"""Rows of noise kept a draw."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,11 @@ class LossDraws:
         ``(sample,)``.
     noise
         Cholesky factor of the domains' noise covariance ``(sample, domain, domain)``.
-    weights
-        Weights of the features ``(sample, feature, domain)``.
+    weights, unsure
+        Weights of the features, their mean ``(sample, feature, domain)`` and what is left of their variance
+        ``(sample, feature)``, in units of the noise's.
+    luck
+        What the noise of a new run may be, one row as likely as another ``(sample, row, domain)``.
     """
 
     level: FloatArray
@@ -57,6 +64,8 @@ class LossDraws:
     signal: FloatArray
     noise: FloatArray
     weights: FloatArray
+    unsure: FloatArray
+    luck: FloatArray
 
     def __len__(self) -> int:
         return len(self.signal)
@@ -75,12 +84,40 @@ def draw(
 ) -> LossDraws:
     """Complete the law's parameters, by name ``(sample, ...)``, with exact draws of what the graph integrated out.
 
-    Given the law, residuals are matrix normal with a conjugate inverse Wishart prior: the noise covariance and then the
-    weights of the features are drawn from their conditional distributions.
+    Given the law, residuals are matrix normal with a conjugate inverse Wishart prior: the noise covariance is drawn
+    from its conditional distribution, and that of the features' weights is kept. The noise of a new run has the shape
+    of the runs' own (see `luck.shaped`).
     """
     rng = np.random.default_rng([seed, 11])
     n_domain = len(evidence.domains)
-    partial = LossDraws(
+    partial = of_parameters(named)
+    at = Relative.of(evidence.points, evidence.reference)
+    freedom = n_domain - 1 + priors.noise_df + len(evidence.points)
+    noise, weights, unsure, luck = [], [], [], []
+    for index in range(len(partial)):
+        mean, scale = law(partial, index, at)
+        residual = (evidence.log_loss - mean) / scale / features.spread[:, None]
+        signal = partial.signal[index]
+        coordinates = features.vectors.T @ residual
+        widths = 1 + signal * features.values
+        scatter = residual.T @ residual - coordinates.T @ (coordinates * (1 - 1 / widths)[:, None])
+        scatter += priors.noise_df * priors.noise**2 * np.eye(n_domain)
+        covariance = np.atleast_2d(invwishart.rvs(freedom, 0.5 * (scatter + scatter.T), random_state=rng))
+        factor = np.linalg.cholesky(covariance)
+        noise.append(factor)
+        weights.append((signal / widths * np.sqrt(features.values))[:, None] * coordinates)
+        unsure.append(signal / widths)
+        seen = left_out(residual, features, signal) * features.spread[:, None]
+        luck.append(shaped(seen, features.spread, factor, priors.noise_shape, LUCK_ROWS, rng))
+    return replace(
+        partial, noise=np.stack(noise), weights=np.stack(weights), unsure=np.stack(unsure), luck=np.stack(luck)
+    )
+
+
+def of_parameters(named: Mapping[str, FloatArray]) -> LossDraws:
+    """Draws of the law alone, by name ``(sample, ...)``; the rest is empty."""
+    empty = np.empty((0, 0, 0))
+    return LossDraws(
         named["level"],
         named["rho"],
         named["log_transfer"],
@@ -89,27 +126,11 @@ def draw(
         named["scale_loss"],
         named["scale_run"],
         named["signal"],
-        np.empty((0, n_domain, n_domain)),
-        np.empty((0, len(features), n_domain)),
+        noise=empty,
+        weights=empty,
+        unsure=np.empty((0, 0)),
+        luck=empty,
     )
-    at = Relative.of(evidence.points, evidence.reference)
-    freedom = n_domain - 1 + priors.noise_df + len(evidence.points)
-    noise, weights = [], []
-    for index in range(len(partial)):
-        mean, scale = law(partial, index, at)
-        residual = (evidence.log_loss - mean) / scale
-        coordinates = features.vectors.T @ residual
-        widths = 1 + partial.signal[index] * features.values
-        scatter = residual.T @ residual - coordinates.T @ (coordinates * (1 - 1 / widths)[:, None])
-        scatter += priors.noise_df * priors.noise**2 * np.eye(n_domain)
-        covariance = np.atleast_2d(invwishart.rvs(freedom, 0.5 * (scatter + scatter.T), random_state=rng))
-        factor = np.linalg.cholesky(covariance)
-        own = partial.signal[index] / widths
-        mean_weights = (own * np.sqrt(features.values))[:, None] * coordinates
-        luck = rng.standard_normal(mean_weights.shape) @ factor.T
-        noise.append(factor)
-        weights.append(mean_weights + np.sqrt(own)[:, None] * luck)
-    return LossDraws(**{**partial.__dict__, "noise": np.stack(noise), "weights": np.stack(weights)})
 
 
 def law(draws: LossDraws, index: int, at: Relative) -> tuple[FloatArray, FloatArray]:
@@ -152,20 +173,30 @@ def predict(
     rng = np.random.default_rng([seed, 12])
     at = Relative.of(points, evidence.reference)
     coordinates = features.new(points)
-    left_over = features.left_over(points) if joint else None
-    if left_over is None:
-        factor = np.sqrt(features.left_open(points))[:, None]
-    else:
-        values, vectors = np.linalg.eigh(left_over + JITTER * np.eye(len(points)))
-        factor = vectors * np.sqrt(np.maximum(values, 0.0))
+    left = _square_root(features.left_over(points)) if joint else None
+    left_open = features.left_open(points)
     shape = (len(draws), len(points), len(evidence.domains))
     observed, latent = np.zeros(shape), np.zeros(shape)
     for index in range(len(draws)):
         mean, scale = law(draws, index, at)
-        luck = rng.standard_normal((2, *shape[1:])) @ draws.noise[index].T
-        unknown = factor * luck[0] if left_over is None else factor @ luck[0]
-        departure = coordinates @ draws.weights[index] + np.sqrt(draws.signal[index]) * unknown
-        latent[index] = mean + scale * departure
-        spread = np.sqrt(1 + draws.signal[index] * features.run_variance)
-        observed[index] = latent[index] + scale * spread * luck[1]
+        signal = draws.signal[index]
+        noise = 1 + signal * features.run_variance
+        known = coordinates @ draws.weights[index]
+        luck = draws.luck[index][rng.integers(draws.luck.shape[1], size=len(points))]
+        near = coordinates * np.sqrt(draws.unsure[index])
+        if left is None:
+            variance = (near**2).sum(axis=1) + signal * left_open
+            normals = rng.standard_normal((2, *shape[1:])) @ draws.noise[index].T
+            departure, total = astray(variance, noise, luck, normals)
+        else:
+            factor = np.concatenate([near, np.sqrt(signal) * left], axis=1)
+            normals = rng.standard_normal((factor.shape[1] + len(points), shape[2])) @ draws.noise[index].T
+            departure, total = astray_jointly(factor, noise, luck, normals)
+        latent[index] = mean + scale * (known + departure)
+        observed[index] = mean + scale * (known + total)
     return Losses(observed, latent)
+
+
+def _square_root(covariance: FloatArray) -> FloatArray:
+    values, vectors = np.linalg.eigh(covariance + JITTER * np.eye(len(covariance)))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models.flpm import loss_graph
+from bayes_cod.models.flpm import loss_graph, outlying
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_parameters import LossShape, parameters, start
-from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, predict
+from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, law, of_parameters, predict
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.whitening import named, whiten
+from bayes_cod.models.flpm.whitening import find_mode, named, whiten
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_SAMPLER = SamplerSettings(draws=800, tune=300, chains=4, target_accept=0.9, retry_accept=0.97)
@@ -84,11 +84,15 @@ class MixtureLosses:
         compiled = _models.get(shape, lambda: loss_graph.build(shape))
         data = loss_graph.arrays(evidence, features, self.priors)
         h = asdict(self.priors)
-        data = whiten(compiled, data, start(evidence, shape, h))
+        mode = find_mode(compiled, data, start(evidence, shape, h))
+        spread = _spreads(evidence, parameters(mode, h, shape, data["own"], data["place"], np))
+        evidence = replace(evidence, notes=(*evidence.notes, *outlying.named(evidence, spread)))
+        features = Features.of(evidence.points, spread)
+        data = whiten(compiled, loss_graph.arrays(evidence, features, self.priors), mode)
         for retry in (False, True)[: 1 + self.retry]:
             tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            law = named(tree, data, lambda normals: parameters(normals, h, shape, data["own"], data["place"], np))
-            draws = draw(law, evidence, features, self.priors, self.seed)
+            drawn = named(tree, data, lambda normals: parameters(normals, h, shape, data["own"], data["place"], np))
+            draws = draw(drawn, evidence, features, self.priors, self.seed)
             gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])
             self._fit = _Fit(evidence, features, draws, tree, gate)
             if gate.passed:
@@ -151,3 +155,9 @@ class MixtureLosses:
     def left_open(self, points: Points) -> NDArray[np.float64]:
         """Share of the variance of departures that the runs leave open at each point, in [0, 1]."""
         return self._fitted().features.left_open(points)
+
+
+def _spreads(evidence: LossEvidence, parameters_at_mode: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    at_mode = of_parameters({name: np.asarray(value)[None] for name, value in parameters_at_mode.items()})
+    mean, scale = law(at_mode, 0, loss_graph.Relative.of(evidence.points, evidence.reference))
+    return outlying.spreads(evidence, mean, scale, float(at_mode.signal[0]))

@@ -52,6 +52,9 @@ class LossPriors(Hyperparameters):
         Typical noise of the log loss (inverse Wishart, `noise_df` degrees of freedom above the smallest allowed).
     noise_df
         Few, so that some tens of runs overrule it.
+    noise_shape
+        Runs that the normal weighs as much as when a new run's noise is drawn (concentration of a Dirichlet process): a
+        few runs go astray in all domains, and most scatter less than a normal of the same variance.
     """
 
     level_mean: float = 1.25
@@ -80,6 +83,7 @@ class LossPriors(Hyperparameters):
     signal_sd: float = 1.0
     noise: float = 0.015
     noise_df: float = 4.0
+    noise_shape: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters, place
-from bayes_cod.models.flpm.loss_predict import LossDraws, law, predict
+from bayes_cod.models.flpm.loss_predict import LUCK_ROWS, LossDraws, law, predict
 from bayes_cod.models.flpm.losses import MixtureLosses
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.sampling import SamplerSettings
@@ -80,6 +80,8 @@ def prior_draw(seed: int, evidence: LossEvidence, features: Features, priors: Lo
         exponents=exponents[None],
         noise=factor[None],
         weights=weights[None],
+        unsure=np.zeros((1, shape.features)),
+        luck=(rng.standard_normal((LUCK_ROWS, shape.domains)) @ factor.T)[None],
     )
 
 

@@ -91,15 +91,8 @@ def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -
         Standard normals to start the search from ``(normal,)``.
     """
     size = len(start)
-    plain = {**data, "centre": np.zeros(size), "factor": np.eye(size)}
-    density = _density(compiled.with_data(**plain), size)
-
-    def loss(normals: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = density(normals)
-        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros(size))
-
-    options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "maxcor": MEMORY}
-    mode = np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x)  # type: ignore[call-overload]
+    density = _plain_density(compiled, data, size)
+    mode = find_mode(compiled, data, start)
     curvature = np.zeros((size, size))
     for index in range(size):
         step = np.zeros(size)
@@ -107,6 +100,27 @@ def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -
         curvature[index] = (density(mode - step)[1] - density(mode + step)[1]) / (2 * STEP)
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     return {**data, "centre": mode, "factor": vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE))}
+
+
+def find_mode(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> FloatArray:
+    """Standard normals at the posterior's mode ``(normal,)``; see `whiten`."""
+    size = len(start)
+    density = _plain_density(compiled, data, size)
+
+    def loss(normals: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = density(normals)
+        return (-value, -gradient) if np.isfinite(value) else (1e300, np.zeros(size))
+
+    options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "maxcor": MEMORY}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)  # type: ignore[call-overload]
+    return np.asarray(found.x)
+
+
+def _plain_density(
+    compiled: Any, data: Mapping[str, NDArray[Any]], size: int
+) -> Callable[[FloatArray], tuple[float, FloatArray]]:
+    plain = {**data, "centre": np.zeros(size), "factor": np.eye(size)}
+    return _density(compiled.with_data(**plain), size)
 
 
 def _density(compiled: Any, size: int) -> Callable[[FloatArray], tuple[float, FloatArray]]:

@@ -1,0 +1,107 @@
+"""Runs that went astray are found, named, and count less."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pymc as pm
+import pytest
+
+from bayes_cod.models.flpm import outlying
+from bayes_cod.models.flpm.evidence import LossEvidence, Points
+from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.loss_graph import Relative, arrays, build
+from bayes_cod.models.flpm.loss_parameters import LossShape, parameters
+from bayes_cod.models.flpm.loss_predict import law, of_parameters
+from bayes_cod.models.flpm.priors import LossPriors
+
+N, D = 60, 4
+SD = np.array([0.01, 0.02, 0.01, 0.03])
+
+
+def runs(seed: int = 0) -> LossEvidence:
+    rng = np.random.default_rng(seed)
+    points = Points(rng.dirichlet(np.ones(3), N), np.full(N, 15.0), np.full(N, 20.0), np.zeros(N), np.arange(N))
+    return LossEvidence(
+        tuple(f"run{i}" for i in range(N)),
+        points,
+        SD * rng.standard_normal((N, D)),
+        tuple("abcd"),
+        tuple("xyz"),
+        by_compute=False,
+    )
+
+
+def found(evidence: LossEvidence) -> np.ndarray:
+    zero = np.zeros_like(evidence.log_loss)
+    return outlying.spreads(evidence, zero, zero + 1, 0.5)
+
+
+def test_a_run_astray_in_all_domains_is_found_and_named() -> None:
+    evidence = runs()
+    losses = evidence.log_loss.copy()
+    losses[7] += 20 * SD
+    spread = found(replace(evidence, log_loss=losses))
+    assert spread.argmax() == 7
+    assert spread[7] > outlying.FAR_ASTRAY
+    assert np.delete(spread, 7).max() < 2
+    (sentence,) = outlying.named(evidence, spread)
+    assert "1 run lies" in sentence
+    assert "run7" in sentence
+    assert outlying.named(evidence, found(evidence)) == ()
+
+
+def test_ordinary_runs_count_alike() -> None:
+    spread = np.concatenate([found(runs(seed)) for seed in range(20)])
+    assert (spread > 1).mean() < 0.03
+    assert spread.max() < 1.6
+
+
+def test_a_run_with_a_large_spread_weighs_less() -> None:
+    evidence = runs()
+    spread = np.ones(N)
+    spread[3] = 1e4
+    features, signal = Features.of(evidence.points, spread), 2.0
+    widths = 1 + signal * features.values
+
+    def at_the_runs(losses: np.ndarray) -> np.ndarray:
+        weights = (signal / widths * np.sqrt(features.values))[:, None] * (
+            features.vectors.T @ (losses / spread[:, None])
+        )
+        return np.asarray(features.new(evidence.points) @ weights)
+
+    moved = evidence.log_loss.copy()
+    moved[3] += 5.0
+    np.testing.assert_allclose(at_the_runs(moved), at_the_runs(evidence.log_loss), atol=1e-4)
+    moved = evidence.log_loss.copy()
+    moved[4] += 5.0
+    assert np.abs(at_the_runs(moved) - at_the_runs(evidence.log_loss)).max() > 0.5
+
+
+@pytest.mark.slow
+def test_the_graph_measures_residuals_in_units_of_the_run_s_spread() -> None:
+    evidence, priors = runs(), LossPriors()
+    features = Features.of(evidence.points)
+    shape = LossShape.of(evidence, features)
+    data = arrays(evidence, features, priors)
+    made = parameters(np.zeros(shape.normals), asdict(priors), shape, data["own"], data["place"], np)
+    at_zero = of_parameters({name: np.asarray(value)[None] for name, value in made.items()})
+    mean, _ = law(at_zero, 0, Relative.of(evidence.points, evidence.reference))
+    with build(shape) as model:
+        density = model.compile_logp()
+
+    def at(row_scale: float, spread: float) -> float:
+        scale = np.ones((N, 1))
+        scale[5] = row_scale
+        values = {
+            **data,
+            "log_loss": mean + scale * evidence.log_loss,
+            "spread": np.where(scale[:, 0] == 1, 1.0, spread),
+        }
+        with model:
+            pm.set_data(values)
+        return float(density({"whitened": np.zeros(shape.normals)}))
+
+    assert at(6.0, 6.0) == pytest.approx(at(1.0, 1.0), abs=1e-6)
+    assert at(6.0, 1.0) < at(1.0, 1.0) - 1
