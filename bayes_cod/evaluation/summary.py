@@ -20,7 +20,7 @@ from bayes_cod.evaluation.clusters import Estimate, clustered_mean, clustered_sk
 POINTS = 100.0
 MIN_ANSWERED = 0.5
 GROUPINGS = ("ladder", "family", "benchmark", "n_rungs", "decades_bin")
-DECADE_EDGES = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf)
+DECADE_EDGES = (-np.inf, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf)
 
 _IN_POINTS = {
     "abs_error": "abs_error_points",
@@ -284,5 +284,6 @@ def _cluster_labels(cells: pd.DataFrame) -> np.ndarray:
 
 def _with_decades_bin(cells: pd.DataFrame) -> pd.DataFrame:
     """Add `decades_bin`, the extrapolation distance in steps, as an ordered category."""
-    names = [f"{low:g} to {high:g}" if np.isfinite(high) else f"over {low:g}" for low, high in pairwise(DECADE_EDGES)]
+    names = [f"{low:g} to {high:g}" for low, high in pairwise(DECADE_EDGES)]
+    names[0], names[-1] = "within the rungs", f"over {DECADE_EDGES[-2]:g}"
     return cells.assign(decades_bin=pd.cut(cells["decades"], DECADE_EDGES, labels=names))

@@ -169,6 +169,14 @@ def test_groups() -> None:
         summarise(table, ["size"])
 
 
+def test_targets_within_the_rungs_compute_have_a_group() -> None:
+    table = cells({"a": [0.01, 0.02], "b+conformal": [0.02, 0.03]}, ["t", "u"]).assign(decades=[-0.3, 0.0, -0.3, 0.0])
+    rows = summary_table(table)
+    by_distance = rows[rows["grouping"] == "decades_bin"]
+    assert by_distance["group"].tolist() == ["within the rungs"] * 2
+    assert by_distance["n_cells"].tolist() == [2, 2]
+
+
 def test_summary_table_has_every_grouping() -> None:
     ladder = small_ladder()
     found = backtest(ladder, [Method("fake", {}, make_fake), Method("point", {}, make_fake)])
