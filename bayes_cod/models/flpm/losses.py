@@ -85,7 +85,7 @@ class MixtureLosses:
         data = loss_graph.arrays(evidence, features, self.priors)
         h = asdict(self.priors)
         mode = find_mode(compiled, data, start(evidence, shape, h))
-        spread = _spreads(evidence, parameters(mode, h, shape, data["own"], data["place"], np))
+        spread = self._spreads(evidence, parameters(mode, h, shape, data["own"], data["place"], np))
         evidence = replace(evidence, notes=(*evidence.notes, *outlying.named(evidence, spread)))
         features = Features.of(evidence.points, spread)
         data = whiten(compiled, loss_graph.arrays(evidence, features, self.priors), mode)
@@ -98,6 +98,11 @@ class MixtureLosses:
             if gate.passed:
                 break
         return self
+
+    def _spreads(self, evidence: LossEvidence, at_mode: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        one = of_parameters({name: np.asarray(value)[None] for name, value in at_mode.items()})
+        mean, scale = law(one, 0, loss_graph.Relative.of(evidence.points, evidence.reference))
+        return outlying.spreads(evidence, mean, scale, float(one.signal[0]), self.priors)
 
     def _judge(
         self,
@@ -155,9 +160,3 @@ class MixtureLosses:
     def left_open(self, points: Points) -> NDArray[np.float64]:
         """Share of the variance of departures that the runs leave open at each point, in [0, 1]."""
         return self._fitted().features.left_open(points)
-
-
-def _spreads(evidence: LossEvidence, parameters_at_mode: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    at_mode = of_parameters({name: np.asarray(value)[None] for name, value in parameters_at_mode.items()})
-    mean, scale = law(at_mode, 0, loss_graph.Relative.of(evidence.points, evidence.reference))
-    return outlying.spreads(evidence, mean, scale, float(at_mode.signal[0]))

@@ -9,6 +9,7 @@ from scipy.stats import chi2
 from bayes_cod.models.flpm.evidence import LossEvidence
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.luck import left_out
+from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]
 
@@ -20,7 +21,9 @@ FAR_ASTRAY = 3.0
 """Spread from which on a run is named."""
 
 
-def spreads(evidence: LossEvidence, mean: FloatArray, scale: FloatArray, signal: float) -> FloatArray:
+def spreads(
+    evidence: LossEvidence, mean: FloatArray, scale: FloatArray, signal: float, priors: LossPriors
+) -> FloatArray:
     """How much each run scatters against most ``(run,)``: 1 for nearly all, more for runs far off over their domains.
 
     Huber's weights: a run whose distance from what the others say is beyond what normal noise allows is brought back to
@@ -34,6 +37,8 @@ def spreads(evidence: LossEvidence, mean: FloatArray, scale: FloatArray, signal:
         Log loss of the law and scale of the noise at the posterior's mode ``(run, domain)``.
     signal
         Variance of departures against that of noise, likewise.
+    priors
+        Of the noise.
     """
     residual = (evidence.log_loss - mean) / scale
     n, n_domain = residual.shape
@@ -41,7 +46,7 @@ def spreads(evidence: LossEvidence, mean: FloatArray, scale: FloatArray, signal:
     spread = np.ones(n)
     for _ in range(STEPS):
         own = left_out(residual / spread[:, None], Features.of(evidence.points, spread), signal)
-        covariance = own.T @ own / n + np.finfo(float).tiny * np.eye(n_domain)
+        covariance = (own.T @ own + priors.noise_df * priors.noise**2 * np.eye(n_domain)) / (n + priors.noise_df)
         own = own * spread[:, None]
         distance = (own * np.linalg.solve(covariance, own.T).T).sum(axis=1)
         spread = np.sqrt(np.maximum(distance / usual, 1.0))

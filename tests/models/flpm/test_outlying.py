@@ -35,7 +35,7 @@ def runs(seed: int = 0) -> LossEvidence:
 
 def found(evidence: LossEvidence) -> np.ndarray:
     zero = np.zeros_like(evidence.log_loss)
-    return outlying.spreads(evidence, zero, zero + 1, 0.5)
+    return outlying.spreads(evidence, zero, zero + 1, 0.5, LossPriors())
 
 
 def test_a_run_astray_in_all_domains_is_found_and_named() -> None:
@@ -56,6 +56,13 @@ def test_ordinary_runs_count_alike() -> None:
     spread = np.concatenate([found(runs(seed)) for seed in range(20)])
     assert (spread > 1).mean() < 0.03
     assert spread.max() < 1.6
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_fewer_runs_than_domains_count_alike(count: int) -> None:
+    evidence = runs()
+    few = replace(evidence, points=evidence.points.take(slice(0, count)), log_loss=evidence.log_loss[:count])
+    np.testing.assert_array_equal(found(few), 1.0)
 
 
 def test_a_run_with_a_large_spread_weighs_less() -> None:
