@@ -101,7 +101,7 @@ def draw(
         coordinates = features.vectors.T @ residual
         widths = 1 + signal * features.values
         scatter = residual.T @ residual - coordinates.T @ (coordinates * (1 - 1 / widths)[:, None])
-        scatter += priors.noise_df * priors.noise**2 * np.eye(n_domain)
+        scatter += priors.noise_scatter(n_domain)
         covariance = np.atleast_2d(invwishart.rvs(freedom, 0.5 * (scatter + scatter.T), random_state=rng))
         factor = np.linalg.cholesky(covariance)
         noise.append(factor)
@@ -173,8 +173,7 @@ def predict(
     rng = np.random.default_rng([seed, 12])
     at = Relative.of(points, evidence.reference)
     coordinates = features.new(points)
-    left = _square_root(features.left_over(points)) if joint else None
-    left_open = features.left_open(points)
+    left = _square_root(features.left_over(points)) if joint else features.left_open(points)
     shape = (len(draws), len(points), len(evidence.domains))
     observed, latent = np.zeros(shape), np.zeros(shape)
     for index in range(len(draws)):
@@ -184,14 +183,14 @@ def predict(
         known = coordinates @ draws.weights[index]
         luck = draws.luck[index][rng.integers(draws.luck.shape[1], size=len(points))]
         near = coordinates * np.sqrt(draws.unsure[index])
-        if left is None:
-            variance = (near**2).sum(axis=1) + signal * left_open
-            normals = rng.standard_normal((2, *shape[1:])) @ draws.noise[index].T
-            departure, total = astray(variance, noise, luck, normals)
-        else:
+        if joint:
             factor = np.concatenate([near, np.sqrt(signal) * left], axis=1)
             normals = rng.standard_normal((factor.shape[1] + len(points), shape[2])) @ draws.noise[index].T
             departure, total = astray_jointly(factor, noise, luck, normals)
+        else:
+            variance = (near**2).sum(axis=1) + signal * left
+            normals = rng.standard_normal((2, *shape[1:])) @ draws.noise[index].T
+            departure, total = astray(variance, noise, luck, normals)
         latent[index] = mean + scale * (known + departure)
         observed[index] = mean + scale * (known + total)
     return Losses(observed, latent)

@@ -46,7 +46,7 @@ def spreads(
     spread = np.ones(n)
     for _ in range(STEPS):
         own = left_out(residual / spread[:, None], Features.of(evidence.points, spread), signal)
-        covariance = (own.T @ own + priors.noise_df * priors.noise**2 * np.eye(n_domain)) / (n + priors.noise_df)
+        covariance = (own.T @ own + priors.noise_scatter(n_domain)) / (n + priors.noise_df)
         own = own * spread[:, None]
         distance = (own * np.linalg.solve(covariance, own.T).T).sum(axis=1)
         spread = np.sqrt(np.maximum(distance / usual, 1.0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayes_cod.models.hyperparameters import Hyperparameters
 
@@ -84,6 +85,10 @@ class LossPriors(Hyperparameters):
     noise: float = 0.015
     noise_df: float = 4.0
     noise_shape: float = 30.0
+
+    def noise_scatter(self, domains: int) -> NDArray[np.float64]:
+        """Scatter that the prior of the noise adds to the runs' ``(domain, domain)``."""
+        return np.asarray(self.noise_df * self.noise**2 * np.eye(domains))
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters, place
-from bayes_cod.models.flpm.loss_predict import LUCK_ROWS, LossDraws, law, predict
+from bayes_cod.models.flpm.loss_parameters import LossShape, parameters, place
+from bayes_cod.models.flpm.loss_predict import LUCK_ROWS, LossDraws, law, of_parameters, predict
 from bayes_cod.models.flpm.losses import MixtureLosses
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.sampling import SamplerSettings
@@ -70,14 +70,12 @@ def prior_draw(seed: int, evidence: LossEvidence, features: Features, priors: Lo
     rng = np.random.default_rng([seed, 53])
     h = asdict(priors)
     made = parameters(rng.standard_normal(shape.normals), h, shape, evidence.own, place(evidence), np)
-    inverse_scale = priors.noise_df * priors.noise**2 * np.eye(shape.domains)
-    covariance = invwishart.rvs(shape.domains - 1 + priors.noise_df, inverse_scale, random_state=rng)
+    freedom = shape.domains - 1 + priors.noise_df
+    covariance = invwishart.rvs(freedom, priors.noise_scatter(shape.domains), random_state=rng)
     factor = np.linalg.cholesky(np.atleast_2d(covariance))
     weights = np.sqrt(made["signal"]) * rng.standard_normal((shape.features, shape.domains)) @ factor.T
-    exponents = np.stack([made.pop(name) for name in EXPONENTS])
-    return LossDraws(
-        **{name: np.asarray(value)[None] for name, value in made.items()},
-        exponents=exponents[None],
+    return replace(
+        of_parameters({name: np.asarray(value)[None] for name, value in made.items()}),
         noise=factor[None],
         weights=weights[None],
         unsure=np.zeros((1, shape.features)),

@@ -92,7 +92,7 @@ def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -
     """
     size = len(start)
     density = _plain_density(compiled, data, size)
-    mode = find_mode(compiled, data, start)
+    mode = _mode(density, start)
     curvature = np.zeros((size, size))
     for index in range(size):
         step = np.zeros(size)
@@ -104,8 +104,11 @@ def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -
 
 def find_mode(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> FloatArray:
     """Standard normals at the posterior's mode ``(normal,)``; see `whiten`."""
+    return _mode(_plain_density(compiled, data, len(start)), start)
+
+
+def _mode(density: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray) -> FloatArray:
     size = len(start)
-    density = _plain_density(compiled, data, size)
 
     def loss(normals: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = density(normals)
