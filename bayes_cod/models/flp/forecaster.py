@@ -20,6 +20,7 @@ from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
 from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.flp.redraw import redraw
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_THIN = 8
@@ -152,8 +153,12 @@ class BayesianFLP:
             low_rank = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
             long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)
             return long.isel(draw=slice(None, None, LOSS_THIN))
+        assert self._evidence is not None
         own = graph.of_stage(data, "score") | {"skew": np.array([self.forms[part]])}
-        return sampling.sample(score, own, settings, self.seed, retry=retry)
+        tree = sampling.sample(score, own, settings, self.seed, retry=retry)
+        drawn, n_benchmark = tree["posterior"].to_dataset(), len(self._evidence.benchmarks)
+        tree["posterior"] = xr.DataTree(redraw(drawn, own, n_benchmark, self.priors, self.seed))
+        return tree
 
     def _n_draws(self, part: str) -> int:
         return int(self._trees[part]["posterior"].sizes["draw"])

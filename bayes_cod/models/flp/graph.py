@@ -32,6 +32,7 @@ from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 
 TAIL_DEGREES = 5.0
+SCALE_DEGREES = 3.0
 OPEN_FLOOR = 0.005
 RUN_UNIT = 0.05
 LEAST_SHARE = 0.01
@@ -178,8 +179,7 @@ def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
     share = pm.Dirichlet("loss_share", pt.tile(weights, (n_series, 1)), shape=(n_series, 3))
     exponent = pm.Normal("log_exponent", p["exponent"], p["exponent_sd"], shape=(n_series, 2))
     rise = pm.HalfNormal("undecayed_loss", p["undecayed_loss"], shape=n_series)
-    luck_scale = pm.LogNormal("loss_luck", p["loss_noise"], p["loss_noise_sd"], shape=n_series)
-    noise = pm.LogNormal("loss_noise", p["loss_noise"], p["loss_noise_sd"], shape=n_series)
+    luck_scale, noise = (_scale(p, name, n_series) for name in ("loss_luck", "loss_noise"))
     luck = pm.Normal("run_loss_luck", 0.0, 1.0, shape=runs)
     law = laws.params_tokens_loss(
         pt.exp(size)[:, None],
@@ -192,7 +192,15 @@ def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
     )
     mean = reference + p["level_sd"] * level + pt.log(law) + undecayed[:, None] * rise + luck_scale * luck[run][:, None]
     scale = pt.sqrt(noise**2 + se**2)
-    pm.Potential("losses", (seen * _log_student_t(log_loss - mean, scale)).sum())
+    pm.Potential("losses", (seen * _log_student_t(log_loss - mean, scale, pt)).sum())
+
+
+def _scale(p: dict[str, Any], name: str, n_series: int) -> Any:
+    """Scale of luck or noise of log losses; with heavy tails, as where the law does not hold either may be large."""
+    log_scale = pm.StudentT(
+        f"log_{name}", nu=SCALE_DEGREES, mu=p["loss_noise"], sigma=p["loss_noise_sd"], shape=n_series
+    )
+    return pm.Deterministic(name, pt.exp(log_scale))
 
 
 def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: int) -> None:
@@ -213,32 +221,36 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
     luck_scale = pm.Gamma("score_luck", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck"])
     expected = (progress * weight).sum(axis=1)
-    astray = pt.sqrt(luck_scale**2 + p["shared_walk"] ** 2 * behind[last])
+    shared_walk, own_walk = _walk(p, "shared_walk"), _walk(p, "own_walk")
+    astray = pt.sqrt(luck_scale**2 + shared_walk**2 * behind[last])
     start = progress.mean(axis=1)[last]  # chains begin where the losses put a run; elsewhere are lesser modes
     there = _data("there", np.ones(runs))
     moved = pm.Normal(
         "run_moved", there * (expected[last] - start) / RUN_UNIT, there * astray / RUN_UNIT + (1 - there), shape=runs
     )
     reached = pm.Deterministic("run_progress", start + RUN_UNIT * moved)  # centred: scores say where a run stands
-    log_slope, height = _lines(p, slope_mean, spread, wide, reached, start, there)
+    log_slope, height = _lines(p, slope_mean, spread, wide, skew, reached, start, there)
     late = p["undecayed_score"] * pm.Normal("undecayed_z", 0.0, 1.0)
     dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
 
-    lucky = p["open_floor_mean"] + p["open_floor_sd"] * floor_z
-    open_floor = p["open_floor"] * pt.switch(lucky < 0, pt.exp(pt.minimum(lucky, 0.0)), 1 + lucky)
-    floor = pm.Deterministic("floor", pt.switch(is_open > 0, open_floor, guess * pt.exp(p["floor_sd"] * floor_z)))
-    top = pm.Deterministic("top", floor + (1 - floor) * (1 - p["ceiling"]))
+    floor = pm.Deterministic("floor", floor_of(floor_z, guess, is_open, p, pt))
+    top = pm.Deterministic("top", top_of(floor, p["ceiling"]))
     position = expected + (reached - expected[last])[run] + late * undecayed
     eta = height + pt.exp(log_slope) * position[:, None]
-    moving = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)
-    scatter = binomial * pt.exp(dispersion)
-    drift = p["own_walk"] * pt.sqrt(behind)[:, None] * (top - floor) * laws.skewed_sigmoid_slope(eta, skew)
-    pm.Potential("scores", (seen * _log_density(score, moving, scatter, least, drift)).sum())
+    scatter, walk = binomial * pt.exp(dispersion), own_walk * pt.sqrt(behind)[:, None]
+    log_density = log_density_of(score, eta, floor, top, scatter, least, walk, skew, pt)
+    pm.Potential("scores", (seen * log_density).sum())
+
+
+def _walk(p: dict[str, Any], name: str) -> Any:
+    """Size of a walk: the least it may be, and what it is more than that."""
+    more = pm.LogNormal(f"{name}_over", p[f"{name}_more"], p[f"{name}_sd"])
+    return pm.Deterministic(name, p[name] + more)
 
 
 def _lines(
-    p: dict[str, Any], slope_mean: Any, spread: Any, wide: int, reached: Any, start: Any, there: Any
+    p: dict[str, Any], slope_mean: Any, spread: Any, wide: int, skew: Any, reached: Any, start: Any, there: Any
 ) -> tuple[Any, Any]:
     """Log slope and height of every benchmark's eta.
 
@@ -246,11 +258,7 @@ def _lines(
     tells of as deviations from the typical one: the same model, without its long ridges.
     """
     known, anchor = _data("known", np.ones(wide)), _data("anchor", np.zeros(wide))
-    count = pt.maximum(there.sum(), 1.0)
-    middle, middle_start = (there * reached).sum() / count, (there * start).sum() / count
-    stretch = pt.sqrt(
-        ((there * (reached - middle) ** 2).sum() + 1e-3) / ((there * (start - middle_start) ** 2).sum() + 1e-3)
-    )
+    middle, middle_start, stretch = whereabouts(reached, start, there, pt)
     slope_z = pm.Normal("slope_z", known * (slope_mean + pt.log(stretch)), known * spread + (1 - known), shape=wide)
     log_slope = pm.Deterministic(
         "log_slope", known * (slope_z - pt.log(stretch)) + (1 - known) * (slope_mean + spread * slope_z)
@@ -258,18 +266,69 @@ def _lines(
     shift = pt.exp(log_slope) * (middle + stretch * (anchor - middle_start))
     at_anchor = pm.Normal("height_at_anchor", p["height_mean"] + shift, p["height_sd"], shape=wide)
     height = pm.Deterministic("height", at_anchor - shift)
+    below = pt.minimum(height - p["height_mean"], 0.0)
+    slower = 1 / p["height_sd"] ** 2 - 1 / (p["height_sd_below"] ** 2 * skew)
+    pm.Potential("low_heights", (0.5 * slower * below**2).sum())
     return log_slope, height
 
 
-def _log_density(score: Any, mean: Any, scatter: Any, least: Any, drift: Any) -> Any:
-    """Student-t with the variance of a binomial at the mean, at least that of half a question, times the dispersion.
+def whereabouts(reached: Any, start: Any, there: Any, module: Any) -> tuple[Any, Any, Any]:
+    """Mean progress of the runs, that of their start, and how far the runs spread against it.
 
-    What a benchmark's own walk adds between a row and the furthest one is part of the row's variance.
+    Parameters
+    ----------
+    reached, start
+        Progress of the runs ``(..., run)`` and ``(run,)``.
+    there
+        1 for runs, 0 for padding ``(run,)``.
+    module
+        NumPy or PyTensor.
     """
-    variance = scatter**2 * pt.maximum(mean * (1 - mean), least) + drift**2
-    return _log_student_t(score - mean, pt.sqrt(variance))
+    count = module.maximum(there.sum(), 1.0)
+    middle, middle_start = module.dot(reached, there) / count, module.dot(start, there) / count
+    around = module.dot((reached - middle[..., None]) ** 2, there) + 1e-3
+    return middle, middle_start, module.sqrt(around / (module.dot((start - middle_start) ** 2, there) + 1e-3))
 
 
-def _log_student_t(deviation: Any, scale: Any) -> Any:
+def floor_of(z: Any, guess: Any, is_open: Any, p: Mapping[str, Any], module: Any) -> Any:
+    """Floor from its standard normal; see `Priors`."""
+    lucky = p["open_floor_mean"] + p["open_floor_sd"] * z
+    of_open = p["open_floor"] * module.where(lucky < 0, module.exp(module.minimum(lucky, 0.0)), 1 + lucky)
+    return module.where(is_open > 0, of_open, guess * module.exp(p["floor_sd"] * z))
+
+
+def top_of(floor: Any, ceiling: Any) -> Any:
+    """Top of a benchmark: all but `ceiling` of what lies above its floor."""
+    return floor + (1 - floor) * (1 - ceiling)
+
+
+def log_density_of(
+    score: Any, eta: Any, floor: Any, top: Any, scatter: Any, least: Any, walk: Any, skew: Any, module: Any
+) -> Any:
+    """Log density of scores, up to a constant.
+
+    Student-t around the curve with the variance of a binomial at the mean, at least that of half a question, times the
+    dispersion. What a benchmark's own walk adds between a row and the furthest one is part of the row's variance.
+
+    Parameters
+    ----------
+    score, eta, floor, top
+        Score, place on the curve and its ends, of shapes that broadcast.
+    scatter, least
+        Standard deviation over the root of p (1 - p), and the least p (1 - p).
+    walk
+        Standard deviation on eta of what the walk adds.
+    skew
+        Shape of the curve.
+    module
+        NumPy or PyTensor.
+    """
+    mean = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)
+    drift = walk * (top - floor) * laws.skewed_sigmoid_slope(eta, skew)
+    variance = scatter**2 * module.maximum(mean * (1 - mean), least) + drift**2
+    return _log_student_t(score - mean, module.sqrt(variance), module)
+
+
+def _log_student_t(deviation: Any, scale: Any, module: Any) -> Any:
     """Log density without its constant."""
-    return -pt.log(scale) - 0.5 * (TAIL_DEGREES + 1) * pt.log1p((deviation / scale) ** 2 / TAIL_DEGREES)
+    return -module.log(scale) - 0.5 * (TAIL_DEGREES + 1) * module.log1p((deviation / scale) ** 2 / TAIL_DEGREES)

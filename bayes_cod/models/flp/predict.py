@@ -19,7 +19,7 @@ type FloatArray = NDArray[np.float64]
 
 
 LOSS_NAMES = ("loss_level", "undecayed_loss", "loss_luck", "loss_noise", "loss_share", "log_exponent")
-SCORE_NAMES = ("weight", "height", "log_slope", "floor", "top", "dispersion", "score_luck")
+SCORE_NAMES = ("weight", "height", "log_slope", "floor", "top", "dispersion", "score_luck", "shared_walk", "own_walk")
 PER_BENCHMARK = ("height", "log_slope", "floor", "top", "dispersion")
 
 
@@ -44,7 +44,7 @@ class Draws:
         ``(sample, series + 1)``: loss series, then log compute.
     height, log_slope, floor, top, dispersion
         ``(sample, benchmark)``.
-    skew, score_luck, furthest
+    skew, score_luck, shared_walk, own_walk, furthest
         ``(sample,)``; the last is the furthest progress of a final rung.
     """
 
@@ -62,6 +62,8 @@ class Draws:
     dispersion: FloatArray
     skew: FloatArray
     score_luck: FloatArray
+    shared_walk: FloatArray
+    own_walk: FloatArray
     furthest: FloatArray
 
     @classmethod
@@ -168,8 +170,10 @@ def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, poin
 
     expected = position(latent_loss)
     ahead = np.sqrt(np.maximum(expected - draws.furthest[:, None], 0.0))
-    own = rng.standard_normal((n_sample, 1, len(evidence.benchmarks))) * priors.own_walk * ahead[..., None]
-    shared = rng.standard_normal((n_sample, 1)) * priors.shared_walk * ahead
+    own = (
+        rng.standard_normal((n_sample, 1, len(evidence.benchmarks))) * draws.own_walk[:, None, None] * ahead[..., None]
+    )
+    shared = rng.standard_normal((n_sample, 1)) * draws.shared_walk[:, None] * ahead
     latent = score_curve(draws, expected + shared, own)
     lucky = rng.standard_normal((n_sample, n_point)) * draws.score_luck[:, None]
     mean = score_curve(draws, position(log_loss) + shared + lucky, own)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayes_cod.models.hyperparameters import Hyperparameters
 
@@ -29,8 +30,9 @@ class Priors(Hyperparameters):
     undecayed_loss
         Rise of log loss at full learning rate over the decayed law, HalfNormal: a few per cent.
     loss_noise, loss_noise_sd
-        Scale of both the luck of a run and the noise of one evaluation on log loss, LogNormal: seeds move a loss by
-        some tenths of a per cent, misfit of the law by a per cent or two.
+        Log of the scale of both the luck of a run and the noise of one evaluation on log loss, Student-t with 3
+        degrees of freedom: seeds move a loss by some tenths of a per cent, misfit of the law by a per cent or two.
+        Where the law does not hold at all, either may be far more.
     weight_loss, weight_compute
         Dirichlet weights of the losses and of plain log compute in progress: the losses are believed, yet one
         equal loss of a larger model need not be one equal score.
@@ -40,8 +42,11 @@ class Priors(Hyperparameters):
     spread, spread_sd
         Spread of the benchmarks' log slopes around the ladder's, LogNormal (log mean, log sd). Slopes in units of
         common progress are much alike; away from zero, so that the sampler meets no funnel.
-    height_mean, height_sd
-        eta at the mean rung, Normal: from nothing to almost everything above chance.
+    height_mean, height_sd, height_sd_below
+        eta at the mean rung, Normal in two pieces: most likely height_mean, and from it upwards of height_sd, to almost
+        everything above chance. Downwards it falls slowly, by height_sd_below times the root of the skew, as the skewed
+        form reaches its floor sooner: a benchmark at chance is common and its height hardly matters. With as narrow a
+        fall as upwards, a ladder of many such benchmarks moves its runs there instead, against their losses.
     floor_sd
         Log of the floor over chance, Normal: format failures lie below chance, lucky guesses above.
     open_floor, open_floor_mean, open_floor_sd
@@ -55,10 +60,14 @@ class Priors(Hyperparameters):
     undecayed_score
         Progress at full learning rate that the loss does not show, Normal around 0.
     shared_walk, own_walk
-        What neither law nor map foresees, fixed: a random walk in progress that all benchmarks share, and one of each
+        What neither law nor map foresees: a random walk in progress that all benchmarks share, and one of each
         benchmark on eta, both per root unit of progress. They go on beyond the last rung, and are variance of the rungs
-        behind it: the farther a rung, the less it tells of what is ahead. Rungs alone would make them too small, since
-        the curve bends to them; the sizes were set after looking at the OLMo ladder's coverage (docs/flp.md).
+        behind it: the farther a rung, the less it tells of what is ahead. These are the least they may be, as rungs
+        alone make them too small: the curve bends to them (set after looking at the OLMo ladder, docs/flp.md).
+    shared_walk_more, shared_walk_sd, own_walk_more, own_walk_sd
+        What the walks are more than that, LogNormal (log mean, log sd). Benchmarks may be abrupt, and a benchmark on
+        its floor says nothing of how it will leave it: unless the rungs speak against it, a benchmark's walk is wide. A
+        ladder of many rungs and smooth benchmarks takes it down to the least.
     dispersion, dispersion_sd, dispersion_spread
         Log of the scatter of a benchmark's scores around its curve over one binomial standard error, Normal around a
         ladder's mean, which is Normal (dispersion, dispersion_sd). Runs answer the same questions, so below 1 is
@@ -82,6 +91,7 @@ class Priors(Hyperparameters):
     spread_sd: float = 0.5
     height_mean: float = -1.0
     height_sd: float = 2.0
+    height_sd_below: float = 6.0
     floor_sd: float = 0.08
     open_floor: float = 0.02
     open_floor_mean: float = -1.0
@@ -92,6 +102,16 @@ class Priors(Hyperparameters):
     undecayed_score: float = 0.2
     shared_walk: float = 0.12
     own_walk: float = 0.1
+    shared_walk_more: float = float(np.log(0.2))
+    shared_walk_sd: float = 0.5
+    own_walk_more: float = float(np.log(2.0))
+    own_walk_sd: float = 0.3
     dispersion: float = 0.0
     dispersion_sd: float = 0.7
     dispersion_spread: float = 0.6
+
+    def log_height(self, height: NDArray[np.float64], skew: float) -> NDArray[np.float64]:
+        """Log density of heights up to a constant, in the shape given."""
+        above = height - self.height_mean
+        sd = np.where(above > 0, self.height_sd, self.height_sd_below * np.sqrt(skew))
+        return np.asarray(-0.5 * (above / sd) ** 2)

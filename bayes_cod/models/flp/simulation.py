@@ -5,7 +5,7 @@ The forecast is ranked too, so that the check covers prediction as well as sampl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from bayes_cod import laws
 from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
-from bayes_cod.models.flp.graph import OPEN_FLOOR, TAIL_DEGREES
+from bayes_cod.models.flp.graph import OPEN_FLOOR, SCALE_DEGREES, TAIL_DEGREES, floor_of, top_of
 from bayes_cod.models.flp.predict import Draws, Points, predict, score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
@@ -95,7 +95,7 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     ).sort_values("flops", ignore_index=True)
     grid.insert(0, "model", [f"m{index}" for index in range(len(grid))])
     n_run, n_benchmark = len(grid), len(design.chance)
-    noise = np.exp(rng.normal(priors.loss_noise, priors.loss_noise_sd, 2))
+    noise = np.exp(priors.loss_noise + priors.loss_noise_sd * rng.standard_t(SCALE_DEGREES, 2))
     share = rng.dirichlet([priors.share_irreducible, priors.share_size, priors.share_tokens])
     exponent = rng.normal(priors.exponent, priors.exponent_sd, 2)
     level = rng.standard_normal()
@@ -125,11 +125,15 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     weight = rng.dirichlet([priors.weight_loss, priors.weight_compute])
     luck_scale = float(rng.gamma(priors.luck_shape, priors.luck / priors.luck_shape))
     behind = scale.behind(evidence.log_loss, evidence.flops)
-    astray = np.sqrt(luck_scale**2 + priors.shared_walk**2 * behind)
+    shared_walk = priors.shared_walk + float(rng.lognormal(priors.shared_walk_more, priors.shared_walk_sd))
+    own_walk = priors.own_walk + float(rng.lognormal(priors.own_walk_more, priors.own_walk_sd))
+    astray = np.sqrt(luck_scale**2 + shared_walk**2 * behind)
     reached = scale.progress(evidence.log_loss, evidence.flops) @ weight + astray * rng.standard_normal(n_run)
     spread = float(np.exp(rng.normal(priors.spread, priors.spread_sd)))
     slope_mean = rng.normal(priors.slope, priors.slope_sd)
-    floor = _floor(evidence.chance, priors, rng)
+    floor = floor_of(
+        rng.standard_normal(n_benchmark), evidence.chance, evidence.chance < OPEN_FLOOR, asdict(priors), np
+    )
     dispersion_mean = rng.normal(priors.dispersion, priors.dispersion_sd)
     draws = Draws(
         loss_level=np.array([[level]]),
@@ -139,21 +143,21 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         loss_share=share[None, None],
         log_exponent=exponent[None, None],
         weight=weight[None],
-        height=rng.normal(priors.height_mean, priors.height_sd, (1, n_benchmark)),
+        height=_height(n_benchmark, priors, skew, rng)[None],
         log_slope=slope_mean + spread * rng.standard_normal((1, n_benchmark)),
         floor=floor[None],
-        top=(floor + (1 - floor) * (1 - priors.ceiling))[None],
+        top=top_of(floor, priors.ceiling)[None],
         dispersion=dispersion_mean + priors.dispersion_spread * rng.standard_normal((1, n_benchmark)),
         skew=np.array([skew]),
         score_luck=np.array([luck_scale]),
+        shared_walk=np.array([shared_walk]),
+        own_walk=np.array([own_walk]),
         furthest=np.array([reached.max()]),
     )
     mean = score_curve(draws, reached[None])[0]
     variance = np.maximum(mean * (1 - mean), 0.5 / evidence.n_questions) / evidence.n_questions
     eta = draws.height + np.exp(draws.log_slope) * reached[:, None]
-    drift = (
-        priors.own_walk * np.sqrt(behind)[:, None] * (draws.top - draws.floor) * laws.skewed_sigmoid_slope(eta, skew)
-    )
+    drift = own_walk * np.sqrt(behind)[:, None] * (draws.top - draws.floor) * laws.skewed_sigmoid_slope(eta, skew)
     scatter = np.sqrt(np.exp(2 * draws.dispersion) * variance + drift**2)
     score = mean + scatter * rng.standard_t(TAIL_DEGREES, mean.shape)
     evidence = replace(evidence, score=score)
@@ -161,12 +165,11 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
 
 
-def _floor(chance: FloatArray, priors: Priors, rng: np.random.Generator) -> FloatArray:
-    """Floors of benchmarks with and without chance."""
-    z = rng.standard_normal(len(chance))
-    lucky = priors.open_floor_mean + priors.open_floor_sd * z
-    open_floor = priors.open_floor * np.where(lucky < 0, np.exp(np.minimum(lucky, 0.0)), 1 + lucky)
-    return np.where(chance < OPEN_FLOOR, open_floor, chance * np.exp(priors.floor_sd * z))
+def _height(n: int, priors: Priors, skew: float, rng: np.random.Generator) -> FloatArray:
+    """Heights from both pieces of their prior."""
+    above, below = priors.height_sd, priors.height_sd_below * np.sqrt(skew)
+    low = rng.random(n) < below / (above + below)
+    return np.asarray(priors.height_mean + np.abs(rng.standard_normal(n)) * np.where(low, -below, above))
 
 
 def ranks_of(seed: int, model: BayesianFLP | None = None, design: Design | None = None) -> Ranked:

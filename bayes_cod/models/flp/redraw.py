@@ -1,0 +1,216 @@
+"""Every benchmark's own parameters drawn anew, given what all benchmarks share.
+
+The floor, height, slope and scatter of a benchmark near chance have two modes: a rise that is just seen, and a floor
+above which its height may be anything. Chains of the sampler seldom cross from one to the other. Given where the runs
+stand and what the benchmarks have in common, a benchmark's own parameters are independent of all others', so they can
+be drawn from their conditional distribution: of many candidates and the present value one is picked by its weight
+(iterated sampling-importance resampling). Such a step leaves the posterior as it is, whatever the candidates are drawn
+from; here that is a mixture of normals fitted to the sampler's draws, with wide tails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import multivariate_t
+from sklearn.mixture import GaussianMixture
+
+from bayes_cod.models.flp import graph
+from bayes_cod.models.flp.priors import Priors
+
+type FloatArray = NDArray[np.float64]
+
+OWN = ("height", "log_slope", "floor_z", "dispersion")
+"""What a benchmark has to itself, in the order of the last axis ``own`` of arrays."""
+
+SAMPLER_ONLY = ("height_at_anchor", "slope_z", "floor_z", "run_moved")
+CANDIDATES = 32
+ROUNDS = 2
+NORMALS = 4
+FITTED_DRAWS = 1000
+LEAST_VARIANCE = 1e-3
+TAIL_SHARE, TAIL_WIDTH, TAIL_FREEDOM = 0.2, 2.0, 4
+
+
+def redraw(
+    posterior: xr.Dataset, data: Mapping[str, NDArray[Any]], n_benchmark: int, priors: Priors, seed: int
+) -> xr.Dataset:
+    """Draws of the score stage with each benchmark's own parameters drawn anew.
+
+    Parameters
+    ----------
+    posterior
+        Draws of the score stage (chain, draw, ...).
+    data
+        What it was sampled with; see `graph.of_stage`.
+    n_benchmark
+        Number of benchmarks; entries beyond are padding and stay.
+    priors
+        Of the fit.
+    seed
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    xarray.Dataset
+        With new height, log_slope, floor, top and dispersion; what only the sampler moves in is left out.
+    """
+    rng = np.random.default_rng([seed, 31])
+    flat = {str(name): _flat(array) for name, array in posterior.items()}
+    common = Common.of(flat, data)
+    made = {name: flat[name].copy() for name in (*OWN, "floor", "top")}
+    for column in range(n_benchmark):
+        conditional = Conditional(common, data, priors, column)
+        own = np.stack([made[name][:, column] for name in OWN], axis=-1)
+        for _ in range(ROUNDS):
+            own = _pick(own, conditional, rng)
+        for place, name in enumerate(OWN):
+            made[name][:, column] = own[:, place]
+        made["floor"][:, column] = conditional.floor(own[:, OWN.index("floor_z")])
+        made["top"][:, column] = graph.top_of(made["floor"][:, column], priors.ceiling)
+    new = {
+        name: (array.dims, made[str(name)].reshape(array.shape)) for name, array in posterior.items() if name in made
+    }
+    return posterior.assign(new).drop_vars(SAMPLER_ONLY)
+
+
+def _flat(array: xr.DataArray) -> FloatArray:
+    values = np.asarray(array.values, dtype=float)
+    return values.reshape(-1, *values.shape[2:])
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all benchmarks share, draw by draw.
+
+    Attributes
+    ----------
+    position
+        Where every row stands ``(sample, row)``.
+    stretch, middle, start
+        Spread of the runs against that of their start, mean of the runs ``(sample,)``, and mean of their start.
+    slope_mean, slope_spread, dispersion_mean, own_walk
+        Parameters of the same names ``(sample,)``.
+    """
+
+    position: FloatArray
+    stretch: FloatArray
+    middle: FloatArray
+    start: float
+    slope_mean: FloatArray
+    slope_spread: FloatArray
+    dispersion_mean: FloatArray
+    own_walk: FloatArray
+
+    @classmethod
+    def of(cls, flat: Mapping[str, FloatArray], data: Mapping[str, NDArray[Any]]) -> Self:
+        """From draws ``(sample, ...)`` and the data they were sampled with."""
+        expected = flat["weight"] @ data["progress"].T
+        astray = flat["run_progress"] - expected[:, data["last"]]
+        late = data["priors"][Priors.names().index("undecayed_score")] * flat["undecayed_z"]
+        start = data["progress"].mean(axis=1)[data["last"]]
+        middle, middle_start, stretch = graph.whereabouts(flat["run_progress"], start, data["there"], np)
+        return cls(
+            position=expected + astray[:, data["run"]] + late[:, None] * data["undecayed"],
+            stretch=stretch,
+            middle=middle,
+            start=float(middle_start),
+            **{name: flat[name] for name in ("slope_mean", "slope_spread", "dispersion_mean", "own_walk")},
+        )
+
+
+class Conditional:
+    """The distribution of one benchmark's own parameters given all else.
+
+    Candidates are proposed in coordinates that hang little on what is shared: heights where the rungs tell most of
+    them, and slopes along the runs as they stand.
+    """
+
+    def __init__(self, common: Common, data: Mapping[str, NDArray[Any]], priors: Priors, column: int) -> None:
+        seen = data["seen"][:, column]
+        rows = seen > 0
+        self._common, self._priors = common, priors
+        self._seen = seen[rows]
+        self._score = data["score"][rows, column]
+        self._behind = data["behind"][rows]
+        self._position = common.position[:, rows]
+        self._of_benchmark = {
+            name: data[name][column] for name in ("binomial", "least_variance", "floor_guess", "open")
+        }
+        self._skew = float(data["skew"][0])
+        self._centre = common.middle + common.stretch * (float(data["anchor"][column]) - common.start)
+
+    def floor(self, z: FloatArray) -> FloatArray:
+        """Floor from its standard normal."""
+        of = self._of_benchmark
+        p = {name: getattr(self._priors, name) for name in Priors.names()}
+        return np.asarray(graph.floor_of(z, of["floor_guess"], of["open"], p, np))
+
+    def to_sampled(self, own: FloatArray) -> FloatArray:
+        """Own parameters ``(sample, ..., own)`` in the coordinates of candidates; volumes stay."""
+        shape = (-1, *[1] * (own.ndim - 2))
+        moved = own.copy()
+        moved[..., 0] += np.exp(own[..., 1]) * self._centre.reshape(shape)
+        moved[..., 1] += np.log(self._common.stretch).reshape(shape)
+        return moved
+
+    def from_sampled(self, moved: FloatArray) -> FloatArray:
+        """The way back from `to_sampled`."""
+        shape = (-1, *[1] * (moved.ndim - 2))
+        own = moved.copy()
+        own[..., 1] -= np.log(self._common.stretch).reshape(shape)
+        own[..., 0] -= np.exp(own[..., 1]) * self._centre.reshape(shape)
+        return own
+
+    def log_density(self, own: FloatArray) -> FloatArray:
+        """Log density up to a constant of each sample ``(sample, candidate)``, of ``(sample, candidate, own)``."""
+        common, priors = self._common, self._priors
+        height, log_slope, floor_z, dispersion = np.moveaxis(own, -1, 0)
+        floor = self.floor(floor_z)
+        eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None]
+        likelihood = graph.log_density_of(
+            self._score,
+            eta,
+            floor[..., None],
+            graph.top_of(floor, priors.ceiling)[..., None],
+            (self._of_benchmark["binomial"] * np.exp(dispersion))[..., None],
+            self._of_benchmark["least_variance"],
+            common.own_walk[:, None, None] * np.sqrt(self._behind),
+            self._skew,
+            np,
+        )
+        slope_z = (log_slope - common.slope_mean[:, None]) / common.slope_spread[:, None]
+        dispersion_z = (dispersion - common.dispersion_mean[:, None]) / priors.dispersion_spread
+        normal = -0.5 * (floor_z**2 + slope_z**2 + dispersion_z**2)
+        return np.asarray(likelihood @ self._seen + normal + priors.log_height(height, self._skew))
+
+
+def _pick(own: FloatArray, conditional: Conditional, rng: np.random.Generator) -> FloatArray:
+    """One step for all draws at once ``(sample, own)``."""
+    moved = conditional.to_sampled(own)
+    middle, unit = moved.mean(axis=0), moved.std(axis=0) + LEAST_VARIANCE
+    present = (moved - middle) / unit
+    fitted = present[rng.permutation(len(present))[:FITTED_DRAWS]]
+    bulk = GaussianMixture(NORMALS, reg_covar=LEAST_VARIANCE, random_state=int(rng.integers(2**31))).fit(fitted)
+    width = TAIL_WIDTH**2 * (np.cov(present.T) + LEAST_VARIANCE * np.eye(len(OWN)))
+    tails = multivariate_t(np.zeros(len(OWN)), width, df=TAIL_FREEDOM, seed=rng)
+    count = len(own) * (CANDIDATES - 1)
+    new = rng.permutation(bulk.sample(count)[0])
+    far = rng.random(count) < TAIL_SHARE
+    new[far] = tails.rvs(int(far.sum()))
+    candidates = np.concatenate([present[:, None], new.reshape(len(own), -1, len(OWN))], axis=1)
+    each = candidates.reshape(-1, len(OWN))
+    proposed = np.logaddexp(
+        np.log1p(-TAIL_SHARE) + bulk.score_samples(each), np.log(TAIL_SHARE) + tails.logpdf(each)
+    ).reshape(candidates.shape[:2])
+    values = conditional.from_sampled(middle + unit * candidates)
+    log_weight = conditional.log_density(values) - proposed
+    weight = np.exp(log_weight - logsumexp(log_weight, axis=1, keepdims=True))
+    picked = (np.cumsum(weight, axis=1) >= rng.random(len(own))[:, None]).argmax(axis=1)
+    return np.asarray(values[np.arange(len(own)), picked])

@@ -1,0 +1,119 @@
+"""Benchmarks' own parameters drawn anew: the density is the graph's, and the step leaves it as it is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from flp_ladders import loss_ladder
+from scipy.stats import multivariate_t
+
+from bayes_cod import sampling
+from bayes_cod.models.flp import graph
+from bayes_cod.models.flp.evidence import EvidenceSettings, gather
+from bayes_cod.models.flp.forecaster import SAMPLER
+from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.flp.redraw import OWN, SAMPLER_ONLY, Common, Conditional, _pick, redraw
+
+SKEW = 0.3
+EVIDENCE = gather(loss_ladder(), EvidenceSettings())
+N_BENCHMARK = len(EVIDENCE.benchmarks)
+NAMES = ("weight", "run_progress", "undecayed_z", "slope_mean", "slope_spread", "dispersion_mean", "own_walk", *OWN)
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, np.ndarray]:
+    shape = graph.Shape.of(EVIDENCE)
+    return graph.of_stage(graph.arrays(EVIDENCE, Scale.of(EVIDENCE), shape, Priors(), SKEW), "score")
+
+
+@pytest.fixture(scope="module")
+def model(data: dict[str, np.ndarray]) -> pm.Model:
+    built = graph.build_score(graph.Shape.of(EVIDENCE))
+    with built:
+        pm.set_data(data)
+    return built
+
+
+@pytest.fixture(scope="module")
+def posterior(data: dict[str, np.ndarray]) -> xr.Dataset:
+    compiled = sampling.CompiledModels().get("score", lambda: graph.build_score(graph.Shape.of(EVIDENCE)))
+    short = replace(SAMPLER, draws=150, tune=200, cores=1)
+    return sampling.sample(compiled, data, short, 1)["posterior"].to_dataset()
+
+
+@pytest.mark.parametrize("column", range(N_BENCHMARK))
+def test_the_density_is_that_of_the_graph(model: pm.Model, data: dict[str, np.ndarray], column: int) -> None:
+    rng = np.random.default_rng(column)
+    start = {name: value + 0.3 * rng.standard_normal(value.shape) for name, value in model.initial_point().items()}
+    found = model.compile_fn(
+        [model.logp(), *model.replace_rvs_by_values([model[name] for name in NAMES])], mode="FAST_COMPILE"
+    )
+    of_graph, own, flat = [], [], {}
+    for step in range(3):
+        point = {name: np.array(value) for name, value in start.items()}
+        for name in ("height_at_anchor", "slope_z", "floor_z", "dispersion"):
+            point[name][column] += 0.7 * step * rng.standard_normal()
+        logp, *values = found(point)
+        flat = {name: np.asarray(value, dtype=float)[None] for name, value in zip(NAMES, values, strict=True)}
+        of_graph.append(float(logp))
+        own.append([flat[name][0, column] for name in OWN])
+    conditional = Conditional(Common.of(flat, data), data, Priors(), column)
+    ours = conditional.log_density(np.array(own)[None])[0]
+    assert np.ptp(of_graph) > 0.1
+    assert np.diff(ours) == pytest.approx(np.diff(of_graph), abs=1e-6)
+
+
+def test_the_way_to_the_samplers_coordinates_and_back(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
+    flat = {str(name): array.values.reshape(-1, *array.shape[2:]) for name, array in posterior.items()}
+    conditional = Conditional(Common.of(flat, data), data, Priors(), 0)
+    own = np.stack([flat[name][:, 0] for name in OWN], axis=-1)
+    moved = conditional.to_sampled(own)
+    assert moved[:, 0] == pytest.approx(flat["height_at_anchor"][:, 0])
+    assert np.allclose(conditional.from_sampled(moved), own)
+
+
+def test_draws_from_elsewhere_arrive_at_the_conditional(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
+    flat = {str(name): array.values.reshape(-1, *array.shape[2:]) for name, array in posterior.items()}
+    first = {name: array[:1] for name, array in flat.items()}
+    same = {name: np.repeat(array, 3000, axis=0) for name, array in first.items()}  # all that is shared is the same
+    alone, conditional = (Conditional(Common.of(one, data), data, Priors(), 0) for one in (first, same))
+    rng = np.random.default_rng(2)
+    seen = np.stack([flat[name][:, 0] for name in OWN], axis=-1)
+    own = seen.mean(axis=0) + 2 * seen.std(axis=0) * rng.standard_normal((3000, len(OWN)))
+    for _ in range(6):
+        own = _pick(own, conditional, rng)
+    wide = multivariate_t(seen.mean(axis=0), 4 * np.cov(seen.T), df=4, seed=rng)
+    many = wide.rvs(40_000)
+    log_weight = alone.log_density(many[None])[0] - wide.logpdf(many)
+    weight = np.exp(log_weight - log_weight.max())
+    mean = np.average(many, axis=0, weights=weight)
+    sd = np.sqrt(np.average((many - mean) ** 2, axis=0, weights=weight))
+    assert own.mean(axis=0) == pytest.approx(mean, abs=0.15 * sd.max())
+    assert own.std(axis=0) == pytest.approx(sd, rel=0.15)
+
+
+def test_what_is_drawn_anew(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
+    anew = redraw(posterior, data, N_BENCHMARK, Priors(), 3)
+    assert not set(SAMPLER_ONLY) & set(anew)
+    assert anew.equals(redraw(posterior, data, N_BENCHMARK, Priors(), 3))
+    for name in ("height", "log_slope", "dispersion", "floor", "top"):
+        before, after = posterior[name].values, anew[name].values
+        changed = (before != after)[..., :N_BENCHMARK]
+        assert changed.mean() > 0.7
+        assert (before == after)[..., N_BENCHMARK:].all()
+    for name in ("weight", "run_progress", "own_walk", "score_luck"):
+        assert anew[name].equals(posterior[name])
+    assert (anew["top"] > anew["floor"]).all()
+
+
+def test_a_mode_that_no_chain_left_is_found(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
+    """Both chains in different places: after drawing anew they agree."""
+    away = posterior.copy(deep=True)
+    away["height"][0, :, 0] += 2.0
+    apart = away["height"][:, :, 0]
+    anew = redraw(away, data, N_BENCHMARK, Priors(), 4)["height"][:, :, 0]
+    before, after = (abs(float(x[0].mean() - x[1].mean())) / float(x.std()) for x in (apart, anew))
+    assert before > 1 and after < 0.3
