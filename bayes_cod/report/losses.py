@@ -36,7 +36,7 @@ def losses_section(run: Run) -> Section | None:
     columns += [Column("Emerged at the last rung", True)]
     return Section(
         "From compute to loss to score",
-        text=[*_weights(run), *_means(run), _READING],
+        text=[*_weights(run), *_walks(run), *_means(run), _READING],
         figures=figures,
         table=Table(columns, rows, caption="Where each benchmark is five points above its floor."),
     )
@@ -52,6 +52,17 @@ def _weights(run: Run) -> list[str]:
     weights = run.forecast.facts.get("weights") or {}
     shown = ", ".join(f"{name} {percent(value)}" for name, value in weights.items())
     return [f"Progress, on which scores depend, is made of: {shown} (posterior means)."] if shown else []
+
+
+def _walks(run: Run) -> list[str]:
+    walks = run.forecast.facts.get("walks") or {}
+    if not walks:
+        return []
+    return [
+        f"Beyond the last rung scores may wander: over one unit of progress a benchmark by {number(walks['own'], 2)} "
+        f"on the logit, all together by {number(walks['shared'], 2)} of progress. About 0.1 and 0.2 are smooth, 1 is "
+        "abrupt."
+    ]
 
 
 def _means(run: Run) -> list[str]:

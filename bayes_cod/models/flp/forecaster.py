@@ -245,6 +245,7 @@ class BayesianFLP:
                 for t, target in enumerate(targets)
             },
             "weights": weight,
+            "walks": {"shared": float(draws.shared_walk.mean()), "own": float(draws.own_walk.mean())},
             "warnings": self._warnings(targets, decades),
             "settings": {
                 "priors": asdict(self.priors),

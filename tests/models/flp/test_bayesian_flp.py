@@ -14,6 +14,7 @@ from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp.forecaster import RETRY_DRAWS, BayesianFLP
 from bayes_cod.models.flp.predict import score_curve
+from bayes_cod.models.flp.priors import Priors
 from bayes_cod.plots.losses import plot_losses, plot_score_map
 from bayes_cod.sampling import Gate, SamplerSettings
 
@@ -91,6 +92,7 @@ def test_facts_are_json_and_hold_the_mean_over_benchmarks(forecast: Forecast) ->
     draws = np.mean([forecast.samples("target", name) for name in BENCHMARKS], axis=0)
     assert mean["q50"] == pytest.approx(float(np.median(draws)))
     assert sum(facts["weights"].values()) == pytest.approx(1.0)
+    assert facts["walks"]["own"] > Priors().own_walk and facts["walks"]["shared"] > Priors().shared_walk
 
 
 def test_diagnostics_cover_what_is_reported(fitted: BayesianFLP, forecast: Forecast) -> None:
