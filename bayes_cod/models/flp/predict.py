@@ -23,7 +23,8 @@ SCORE_NAMES = ("weight", "height", "log_slope", "floor", "top", "dispersion", "s
 PER_BENCHMARK = ("height", "log_slope", "floor", "top", "dispersion")
 
 
-def _flat(posterior: xr.Dataset, name: str) -> FloatArray:
+def flat(posterior: xr.Dataset, name: str) -> FloatArray:
+    """Draws of one variable ``(sample, ...)``, chain after chain."""
     array = np.asarray(posterior[name].values, dtype=float)
     return array.reshape(-1, *array.shape[2:])
 
@@ -72,11 +73,11 @@ class Draws:
         n_benchmark = len(evidence.benchmarks)
         found = {}
         for name in LOSS_NAMES:
-            found[name] = _flat(loss, name)
+            found[name] = flat(loss, name)
         for name in SCORE_NAMES:
-            array = _flat(score, name)
+            array = flat(score, name)
             found[name] = array[:, :n_benchmark] if name in PER_BENCHMARK else array
-        reached = _flat(score, "run_progress")[:, : evidence.n_rungs]
+        reached = flat(score, "run_progress")[:, : evidence.n_rungs]
         return cls(**found, skew=np.full(len(reached), skew), furthest=reached.max(axis=1))
 
     @classmethod

@@ -11,7 +11,7 @@ from; here that is a mixture of normals fitted to the sampler's draws, with wide
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ from scipy.stats import multivariate_t
 from sklearn.mixture import GaussianMixture
 
 from bayes_cod.models.flp import graph
+from bayes_cod.models.flp.predict import flat
 from bayes_cod.models.flp.priors import Priors
 
 type FloatArray = NDArray[np.float64]
@@ -62,9 +63,9 @@ def redraw(
         With new height, log_slope, floor, top and dispersion; what only the sampler moves in is left out.
     """
     rng = np.random.default_rng([seed, 31])
-    flat = {str(name): _flat(array) for name, array in posterior.items()}
-    common = Common.of(flat, data)
-    made = {name: flat[name].copy() for name in (*OWN, "floor", "top")}
+    drawn = {str(name): flat(posterior, str(name)) for name in posterior}
+    common = Common.of(drawn, data)
+    made = {name: drawn[name].copy() for name in (*OWN, "floor", "top")}
     for column in range(n_benchmark):
         conditional = Conditional(common, data, priors, column)
         own = np.stack([made[name][:, column] for name in OWN], axis=-1)
@@ -78,11 +79,6 @@ def redraw(
         name: (array.dims, made[str(name)].reshape(array.shape)) for name, array in posterior.items() if name in made
     }
     return posterior.assign(new).drop_vars(SAMPLER_ONLY)
-
-
-def _flat(array: xr.DataArray) -> FloatArray:
-    values = np.asarray(array.values, dtype=float)
-    return values.reshape(-1, *values.shape[2:])
 
 
 @dataclass(frozen=True)
@@ -109,19 +105,19 @@ class Common:
     own_walk: FloatArray
 
     @classmethod
-    def of(cls, flat: Mapping[str, FloatArray], data: Mapping[str, NDArray[Any]]) -> Self:
+    def of(cls, drawn: Mapping[str, FloatArray], data: Mapping[str, NDArray[Any]]) -> Self:
         """From draws ``(sample, ...)`` and the data they were sampled with."""
-        expected = flat["weight"] @ data["progress"].T
-        astray = flat["run_progress"] - expected[:, data["last"]]
-        late = data["priors"][Priors.names().index("undecayed_score")] * flat["undecayed_z"]
+        expected = drawn["weight"] @ data["progress"].T
+        astray = drawn["run_progress"] - expected[:, data["last"]]
+        late = data["priors"][Priors.names().index("undecayed_score")] * drawn["undecayed_z"]
         start = data["progress"].mean(axis=1)[data["last"]]
-        middle, middle_start, stretch = graph.whereabouts(flat["run_progress"], start, data["there"], np)
+        middle, middle_start, stretch = graph.whereabouts(drawn["run_progress"], start, data["there"], np)
         return cls(
             position=expected + astray[:, data["run"]] + late[:, None] * data["undecayed"],
             stretch=stretch,
             middle=middle,
             start=float(middle_start),
-            **{name: flat[name] for name in ("slope_mean", "slope_spread", "dispersion_mean", "own_walk")},
+            **{name: drawn[name] for name in ("slope_mean", "slope_spread", "dispersion_mean", "own_walk")},
         )
 
 
@@ -149,8 +145,7 @@ class Conditional:
     def floor(self, z: FloatArray) -> FloatArray:
         """Floor from its standard normal."""
         of = self._of_benchmark
-        p = {name: getattr(self._priors, name) for name in Priors.names()}
-        return np.asarray(graph.floor_of(z, of["floor_guess"], of["open"], p, np))
+        return np.asarray(graph.floor_of(z, of["floor_guess"], of["open"], asdict(self._priors), np))
 
     def to_sampled(self, own: FloatArray) -> FloatArray:
         """Own parameters ``(sample, ..., own)`` in the coordinates of candidates; volumes stay."""
