@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import batched
 
 from bayes_cod.forecaster import Staged
@@ -61,13 +60,9 @@ def _walks(run: Run) -> list[str]:
         return []
     return [
         f"Beyond the last rung scores may wander: over one unit of progress a benchmark by {number(walks['own'], 2)} "
-        f"on the logit, all together by {number(walks['shared'], 2)} of progress. A benchmark jumps, to a height "
-        f"that its curve does not foretell, with a probability of {percent(_jump_probability(run))} within that unit."
+        f"on the logit, all together by {number(walks['shared'], 2)} of progress. About 0.1 and 0.2 are smooth, 1 is "
+        "abrupt."
     ]
-
-
-def _jump_probability(run: Run) -> float:
-    return 1 - math.exp(-float(run.forecast.facts["hazard"]))
 
 
 def _means(run: Run) -> list[str]:

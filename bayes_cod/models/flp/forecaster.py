@@ -246,7 +246,6 @@ class BayesianFLP:
             },
             "weights": weight,
             "walks": {"shared": float(draws.shared_walk.mean()), "own": float(draws.own_walk.mean())},
-            "hazard": float(draws.hazard.mean()),
             "warnings": self._warnings(targets, decades),
             "settings": {
                 "priors": asdict(self.priors),

@@ -11,9 +11,8 @@ with n, d relative to the last rung and h the learning rate over its peak. Score
     score = floor_b + (top_b - floor_b) F(eta; skew) + noise.
 
 The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Luck and noise grow
-with the distance behind the furthest row, as the walks ahead of it do. Before its last jump a benchmark is at its floor
-or anywhere (`jumps`), and some benchmarks level off early: places of jumps and kinds of benchmarks are summed out.
-Every array is `pm.Data`, so one compilation serves all ladders of a shape.
+with the distance behind the furthest row, as the walks ahead of it do. Every array is `pm.Data`, so one compilation
+serves all ladders of a shape.
 """
 
 from __future__ import annotations
@@ -28,12 +27,11 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from bayes_cod import laws
-from bayes_cod.models.flp import jumps
 from bayes_cod.models.flp.evidence import Evidence
-from bayes_cod.models.flp.noise import log_density_before_jump, log_density_of, log_student_t
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 
+TAIL_DEGREES = 5.0
 SCALE_DEGREES = 3.0
 OPEN_FLOOR = 0.005
 RUN_UNIT = 0.05
@@ -89,8 +87,6 @@ def arrays(
     loss_seen = np.isfinite(evidence.log_loss) * evidence.weight[:, None]
     rows, runs, wide = shape.rows, shape.runs, shape.benchmarks
     anchor, known = _informed(evidence, progress.mean(axis=-1))
-    behind = scale.behind(evidence.log_loss, evidence.flops)
-    jump_distance, after_jump = jumps.places(behind, evidence.n_rungs)
     return {
         "priors": priors.vector(),
         "skew": np.array([skew]),
@@ -104,9 +100,7 @@ def arrays(
         "loss_seen": _fill(loss_seen, (rows, shape.series), 0.0),
         "loss_reference": scale.log_loss.copy(),
         "progress": _fill(np.nan_to_num(progress), (rows, shape.series + 1), 0.0),
-        "behind": _fill(behind, (rows,), 0.0),
-        "after_jump": _fill(after_jump, (jumps.PLACES, rows), 1.0),
-        "jump_distance": jump_distance,
+        "behind": _fill(scale.behind(evidence.log_loss, evidence.flops), (rows,), 0.0),
         "score": _fill(score, (rows, wide), 0.5),
         "binomial": _fill(np.sqrt(1 / n), (wide,), 1.0),
         "least_variance": _fill(0.5 / n, (wide,), 0.25),
@@ -198,7 +192,7 @@ def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
     )
     mean = reference + p["level_sd"] * level + pt.log(law) + undecayed[:, None] * rise + luck_scale * luck[run][:, None]
     scale = pt.sqrt(noise**2 + se**2)
-    pm.Potential("losses", (seen * log_student_t(log_loss - mean, scale, pt)).sum())
+    pm.Potential("losses", (seen * _log_student_t(log_loss - mean, scale, pt)).sum())
 
 
 def _scale(p: dict[str, Any], name: str, n_series: int) -> Any:
@@ -228,7 +222,6 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     luck_scale = pm.Gamma("score_luck", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck"])
     expected = (progress * weight).sum(axis=1)
     shared_walk, own_walk = _walk(p, "shared_walk"), _walk(p, "own_walk")
-    hazard = pm.LogNormal("hazard", p["hazard"], p["hazard_sd"])
     astray = pt.sqrt(luck_scale**2 + shared_walk**2 * behind[last])
     start = progress.mean(axis=1)[last]  # chains begin where the losses put a run; elsewhere are lesser modes
     there = _data("there", np.ones(runs))
@@ -242,20 +235,12 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
 
     floor = pm.Deterministic("floor", floor_of(floor_z, guess, is_open, p, pt))
+    top = pm.Deterministic("top", top_of(floor, p["ceiling"]))
     position = expected + (reached - expected[last])[run] + late * undecayed
     eta = height + pt.exp(log_slope) * position[:, None]
     scatter, walk = binomial * pt.exp(dispersion), own_walk * pt.sqrt(behind)[:, None]
-    after_jump = _data("after_jump", np.ones((jumps.PLACES, rows)))
-    places = jumps.log_probability(hazard[None], _data("jump_distance", np.zeros(jumps.PLACES)), pt)
-    lost = (1 - after_jump) @ (seen * log_density_before_jump(score, floor, scatter, least, pt))
-
-    def of_kind(ceiling: Any) -> Any:
-        log_density = log_density_of(score, eta, floor, top_of(floor, ceiling), scatter, least, walk, skew, pt)
-        return pt.logsumexp(places[:, None] + lost + after_jump @ (seen * log_density), axis=0)
-
-    rising, levelling = of_kind(p["ceiling"]), of_kind(p["early_ceiling"])
-    share = p["levelling_share"]
-    pm.Potential("scores", pt.logaddexp(pt.log1p(-share) + rising, pt.log(share) + levelling).sum())
+    log_density = log_density_of(score, eta, floor, top, scatter, least, walk, skew, pt)
+    pm.Potential("scores", (seen * log_density).sum())
 
 
 def _walk(p: dict[str, Any], name: str) -> Any:
@@ -315,3 +300,35 @@ def floor_of(z: Any, guess: Any, is_open: Any, p: Mapping[str, Any], module: Any
 def top_of(floor: Any, ceiling: Any) -> Any:
     """Top of a benchmark: all but `ceiling` of what lies above its floor."""
     return floor + (1 - floor) * (1 - ceiling)
+
+
+def log_density_of(
+    score: Any, eta: Any, floor: Any, top: Any, scatter: Any, least: Any, walk: Any, skew: Any, module: Any
+) -> Any:
+    """Log density of scores, up to a constant.
+
+    Student-t around the curve with the variance of a binomial at the mean, at least that of half a question, times the
+    dispersion. What a benchmark's own walk adds between a row and the furthest one is part of the row's variance.
+
+    Parameters
+    ----------
+    score, eta, floor, top
+        Score, place on the curve and its ends, of shapes that broadcast.
+    scatter, least
+        Standard deviation over the root of p (1 - p), and the least p (1 - p).
+    walk
+        Standard deviation on eta of what the walk adds.
+    skew
+        Shape of the curve.
+    module
+        NumPy or PyTensor.
+    """
+    mean = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)
+    drift = walk * (top - floor) * laws.skewed_sigmoid_slope(eta, skew)
+    variance = scatter**2 * module.maximum(mean * (1 - mean), least) + drift**2
+    return _log_student_t(score - mean, module.sqrt(variance), module)
+
+
+def _log_student_t(deviation: Any, scale: Any, module: Any) -> Any:
+    """Log density without its constant."""
+    return -module.log(scale) - 0.5 * (TAIL_DEGREES + 1) * module.log1p((deviation / scale) ** 2 / TAIL_DEGREES)

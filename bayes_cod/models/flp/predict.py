@@ -10,9 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod import laws
-from bayes_cod.models.flp import jumps
 from bayes_cod.models.flp.evidence import Evidence
-from bayes_cod.models.flp.noise import TAIL_DEGREES, variance_at
+from bayes_cod.models.flp.graph import TAIL_DEGREES
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 
@@ -20,8 +19,8 @@ type FloatArray = NDArray[np.float64]
 
 
 LOSS_NAMES = ("loss_level", "undecayed_loss", "loss_luck", "loss_noise", "loss_share", "log_exponent")
+SCORE_NAMES = ("weight", "height", "log_slope", "floor", "top", "dispersion", "score_luck", "shared_walk", "own_walk")
 PER_BENCHMARK = ("height", "log_slope", "floor", "top", "dispersion")
-SCORE_NAMES = ("weight", *PER_BENCHMARK, "score_luck", "shared_walk", "own_walk", "hazard")
 
 
 def flat(posterior: xr.Dataset, name: str) -> FloatArray:
@@ -46,7 +45,7 @@ class Draws:
         ``(sample, series + 1)``: loss series, then log compute.
     height, log_slope, floor, top, dispersion
         ``(sample, benchmark)``.
-    skew, score_luck, shared_walk, own_walk, hazard, furthest
+    skew, score_luck, shared_walk, own_walk, furthest
         ``(sample,)``; the last is the furthest progress of a final rung.
     """
 
@@ -66,7 +65,6 @@ class Draws:
     score_luck: FloatArray
     shared_walk: FloatArray
     own_walk: FloatArray
-    hazard: FloatArray
     furthest: FloatArray
 
     @classmethod
@@ -134,25 +132,13 @@ def log_loss_law(draws: Draws, scale: Scale, priors: Priors, points: Points) -> 
     return np.asarray(scale.log_loss + priors.level_sd * draws.loss_level[:, None, :] + np.log(law))
 
 
-def score_curve(
-    draws: Draws, position: FloatArray, own: FloatArray | float = 0.0, jumped: FloatArray | float = -np.inf
-) -> FloatArray:
-    """Score at a progress ``(sample, ...)``; result ``(sample, ..., benchmark)``.
-
-    Parameters
-    ----------
-    draws, position
-        A fit, and where on it.
-    own
-        What is added to eta.
-    jumped
-        What eta is at least.
-    """
+def score_curve(draws: Draws, position: FloatArray, own: FloatArray | float = 0.0) -> FloatArray:
+    """Score at a progress ``(sample, ...)``, `own` added to eta; result ``(sample, ..., benchmark)``."""
     extra = (slice(None), *[None] * (position.ndim - 1))
     eta = (
         draws.height[(*extra, slice(None))] + np.exp(draws.log_slope)[(*extra, slice(None))] * position[..., None] + own
     )
-    share = laws.skewed_sigmoid(np.maximum(eta, jumped), draws.skew[extra][..., None])
+    share = laws.skewed_sigmoid(eta, draws.skew[extra][..., None])
     floor, top = draws.floor[(*extra, slice(None))], draws.top[(*extra, slice(None))]
     return np.asarray(floor + (top - floor) * share)
 
@@ -167,7 +153,7 @@ def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, poin
     points
         Models to forecast.
     seed
-        Seed of luck, walks, jumps and noise.
+        Seed of luck, classes and noise.
 
     Returns
     -------
@@ -184,14 +170,16 @@ def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, poin
         return np.asarray((scale.progress(losses, points.flops) * draws.weight[:, None, :]).sum(axis=-1))
 
     expected = position(latent_loss)
-    ahead, n_benchmark = np.maximum(expected - draws.furthest[:, None], 0.0), len(evidence.benchmarks)
-    own = rng.standard_normal((n_sample, 1, n_benchmark)) * draws.own_walk[:, None, None] * np.sqrt(ahead)[..., None]
-    jumped = jumps.ahead(ahead, draws.hazard, n_benchmark, priors, rng)
-    shared = rng.standard_normal((n_sample, 1)) * draws.shared_walk[:, None] * np.sqrt(ahead)
-    latent = score_curve(draws, expected + shared, own, jumped)
+    ahead = np.sqrt(np.maximum(expected - draws.furthest[:, None], 0.0))
+    own = (
+        rng.standard_normal((n_sample, 1, len(evidence.benchmarks))) * draws.own_walk[:, None, None] * ahead[..., None]
+    )
+    shared = rng.standard_normal((n_sample, 1)) * draws.shared_walk[:, None] * ahead
+    latent = score_curve(draws, expected + shared, own)
     lucky = rng.standard_normal((n_sample, n_point)) * draws.score_luck[:, None]
-    mean = score_curve(draws, position(log_loss) + shared + lucky, own, jumped)
-    dispersed = np.exp(draws.dispersion)[:, None, :] / np.sqrt(evidence.n_questions)
-    scatter = np.sqrt(variance_at(mean, dispersed, 0.5 / evidence.n_questions, np))
+    mean = score_curve(draws, position(log_loss) + shared + lucky, own)
+    questions = evidence.n_questions
+    variance = np.maximum(mean * (1 - mean), 0.5 / questions) / questions
+    scatter = np.exp(draws.dispersion)[:, None, :] * np.sqrt(variance)
     observed = mean + rng.standard_t(TAIL_DEGREES, mean.shape) * scatter
     return Scores(np.clip(observed, 0.0, 1.0), np.clip(latent, 0.0, 1.0), log_loss, latent_loss)

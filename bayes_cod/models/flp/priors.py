@@ -13,11 +13,6 @@ from numpy.typing import NDArray
 
 from bayes_cod.models.hyperparameters import Hyperparameters
 
-type FloatArray = NDArray[np.float64]
-
-KINDS = ("rising", "levelling")
-"""Kinds of benchmarks: those that rise to the top and those that level off early; the order of axes ``kind``."""
-
 
 @dataclass(frozen=True)
 class Priors(Hyperparameters):
@@ -57,10 +52,8 @@ class Priors(Hyperparameters):
     open_floor, open_floor_mean, open_floor_sd
         Floor of open questions: the first times ``e^x`` below x = 0 and ``1 + x`` above it, x Normal: a median of
         three quarters of a point, from nothing to ten points, without a long ridge where it is next to nothing.
-    ceiling, early_ceiling, levelling_share
-        Share of what lies above the floor that stays unanswered, fixed: of most benchmarks next to nothing, of a share
-        of them, which is fixed too, more (wrong keys, questions that no training answers). Which level off early is
-        summed out.
+    ceiling
+        Share of questions that stay unanswered (label noise), fixed.
     luck, luck_shape
         Scale of the luck of a run in progress that all its benchmarks share, beyond its loss, Gamma (mean, shape): not
         near zero, where the sampler would meet a funnel, and not so large that runs stand anywhere whatever their loss.
@@ -72,12 +65,9 @@ class Priors(Hyperparameters):
         behind it: the farther a rung, the less it tells of what is ahead. These are the least they may be, as rungs
         alone make them too small: the curve bends to them (set after looking at the OLMo ladder, docs/flp.md).
     shared_walk_more, shared_walk_sd, own_walk_more, own_walk_sd
-        What the walks are more than that, LogNormal (log mean, log sd).
-    hazard, hazard_sd
-        Jumps of a benchmark per unit of progress, LogNormal (log mean, log sd). A benchmark on its floor says nothing
-        of how it will leave it, so abrupt rises stay open unless many benchmarks that have risen speak against them.
-    jump_to, jump_sd
-        eta after a jump, Normal: most of the way to the top, as benchmarks do that are learnt at once.
+        What the walks are more than that, LogNormal (log mean, log sd). Benchmarks may be abrupt, and a benchmark on
+        its floor says nothing of how it will leave it: unless the rungs speak against it, a benchmark's walk is wide. A
+        ladder of many rungs and smooth benchmarks takes it down to the least.
     dispersion, dispersion_sd, dispersion_spread
         Log of the scatter of a benchmark's scores around its curve over one binomial standard error, Normal around a
         ladder's mean, which is Normal (dispersion, dispersion_sd). Runs answer the same questions, so below 1 is
@@ -106,9 +96,7 @@ class Priors(Hyperparameters):
     open_floor: float = 0.02
     open_floor_mean: float = -1.0
     open_floor_sd: float = 1.5
-    ceiling: float = 0.001
-    early_ceiling: float = 0.12
-    levelling_share: float = 0.3
+    ceiling: float = 0.01
     luck: float = 0.07
     luck_shape: float = 3.0
     undecayed_score: float = 0.2
@@ -116,25 +104,11 @@ class Priors(Hyperparameters):
     own_walk: float = 0.1
     shared_walk_more: float = float(np.log(0.2))
     shared_walk_sd: float = 0.5
-    own_walk_more: float = float(np.log(0.2))
-    own_walk_sd: float = 1.0
-    hazard: float = float(np.log(0.3))
-    hazard_sd: float = 1.0
-    jump_to: float = 4.0
-    jump_sd: float = 2.0
+    own_walk_more: float = float(np.log(2.0))
+    own_walk_sd: float = 0.3
     dispersion: float = 0.0
     dispersion_sd: float = 0.7
     dispersion_spread: float = 0.6
-
-    @property
-    def shares(self) -> FloatArray:
-        """Shares of `KINDS` among benchmarks ``(kind,)``."""
-        return np.array([1 - self.levelling_share, self.levelling_share])
-
-    @property
-    def ceilings(self) -> FloatArray:
-        """What benchmarks of `KINDS` leave unanswered ``(kind,)``."""
-        return np.array([self.ceiling, self.early_ceiling])
 
     def log_height(self, height: NDArray[np.float64], skew: float) -> NDArray[np.float64]:
         """Log density of heights up to a constant, in the shape given."""

@@ -17,14 +17,13 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import logsumexp, softmax
+from scipy.special import logsumexp
 from scipy.stats import multivariate_t
 from sklearn.mixture import GaussianMixture
 
-from bayes_cod.models.flp import graph, jumps
-from bayes_cod.models.flp.noise import log_density_before_jump, log_density_of
+from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.predict import flat
-from bayes_cod.models.flp.priors import KINDS, Priors
+from bayes_cod.models.flp.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 
@@ -61,14 +60,12 @@ def redraw(
     Returns
     -------
     xarray.Dataset
-        With new height, log_slope, floor and dispersion, and with kind (of `KINDS`) and top; what only the sampler
-        moves in is left out.
+        With new height, log_slope, floor, top and dispersion; what only the sampler moves in is left out.
     """
     rng = np.random.default_rng([seed, 31])
     drawn = {str(name): flat(posterior, str(name)) for name in posterior}
     common = Common.of(drawn, data)
-    made = {name: drawn[name].copy() for name in (*OWN, "floor")}
-    kind = np.zeros(made["height"].shape, dtype=int)
+    made = {name: drawn[name].copy() for name in (*OWN, "floor", "top")}
     for column in range(n_benchmark):
         conditional = Conditional(common, data, priors, column)
         own = np.stack([made[name][:, column] for name in OWN], axis=-1)
@@ -77,10 +74,10 @@ def redraw(
         for place, name in enumerate(OWN):
             made[name][:, column] = own[:, place]
         made["floor"][:, column] = conditional.floor(own[:, OWN.index("floor_z")])
-        kind[:, column] = conditional.kinds(own, rng)
-    made |= {"kind": kind, "top": graph.top_of(made["floor"], priors.ceilings[kind])}
-    like = posterior["height"]
-    new = {name: (like.dims, values.reshape(like.shape)) for name, values in made.items()}
+        made["top"][:, column] = graph.top_of(made["floor"][:, column], priors.ceiling)
+    new = {
+        name: (array.dims, made[str(name)].reshape(array.shape)) for name, array in posterior.items() if name in made
+    }
     return posterior.assign(new).drop_vars(SAMPLER_ONLY)
 
 
@@ -94,7 +91,7 @@ class Common:
         Where every row stands ``(sample, row)``.
     stretch, middle, start
         Spread of the runs against that of their start, mean of the runs ``(sample,)``, and mean of their start.
-    slope_mean, slope_spread, dispersion_mean, own_walk, hazard
+    slope_mean, slope_spread, dispersion_mean, own_walk
         Parameters of the same names ``(sample,)``.
     """
 
@@ -106,7 +103,6 @@ class Common:
     slope_spread: FloatArray
     dispersion_mean: FloatArray
     own_walk: FloatArray
-    hazard: FloatArray
 
     @classmethod
     def of(cls, drawn: Mapping[str, FloatArray], data: Mapping[str, NDArray[Any]]) -> Self:
@@ -121,7 +117,7 @@ class Common:
             stretch=stretch,
             middle=middle,
             start=float(middle_start),
-            **{name: drawn[name] for name in ("slope_mean", "slope_spread", "dispersion_mean", "own_walk", "hazard")},
+            **{name: drawn[name] for name in ("slope_mean", "slope_spread", "dispersion_mean", "own_walk")},
         )
 
 
@@ -144,7 +140,6 @@ class Conditional:
             name: data[name][column] for name in ("binomial", "least_variance", "floor_guess", "open")
         }
         self._skew = float(data["skew"][0])
-        self._after_jump, self._jump_distance = data["after_jump"][:, rows], data["jump_distance"]
         self._centre = common.middle + common.stretch * (float(data["anchor"][column]) - common.start)
 
     def floor(self, z: FloatArray) -> FloatArray:
@@ -170,42 +165,25 @@ class Conditional:
 
     def log_density(self, own: FloatArray) -> FloatArray:
         """Log density up to a constant of each sample ``(sample, candidate)``, of ``(sample, candidate, own)``."""
-        return np.asarray(logsumexp(self._by_kind(own), axis=0))
-
-    def kinds(self, own: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Kind of the benchmark, drawn given its own parameters ``(sample, own)``; an index into `KINDS`."""
-        share = softmax(self._by_kind(own[:, None])[..., 0], axis=0)
-        return np.asarray((share.cumsum(axis=0) < rng.random(len(own))).sum(axis=0).clip(max=len(KINDS) - 1))
-
-    def _by_kind(self, own: FloatArray) -> FloatArray:
-        """Log density of each kind ``(kind, sample, candidate)``."""
         common, priors = self._common, self._priors
         height, log_slope, floor_z, dispersion = np.moveaxis(own, -1, 0)
         floor = self.floor(floor_z)
         eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None]
-        scatter = (self._of_benchmark["binomial"] * np.exp(dispersion))[..., None]
-        least = self._of_benchmark["least_variance"]
-        on_curve = log_density_of(
+        likelihood = graph.log_density_of(
             self._score,
             eta,
             floor[..., None],
-            graph.top_of(floor, priors.ceilings[:, None, None])[..., None],
-            scatter,
-            least,
+            graph.top_of(floor, priors.ceiling)[..., None],
+            (self._of_benchmark["binomial"] * np.exp(dispersion))[..., None],
+            self._of_benchmark["least_variance"],
             common.own_walk[:, None, None] * np.sqrt(self._behind),
             self._skew,
             np,
         )
-        before = log_density_before_jump(self._score, floor[..., None], scatter, least, np)
-        lost = (before * self._seen) @ (1 - self._after_jump).T
-        places = jumps.log_probability(common.hazard[:, None], self._jump_distance, np)
-        by_kind = logsumexp(places[:, None] + lost + (on_curve * self._seen) @ self._after_jump.T, axis=-1)
         slope_z = (log_slope - common.slope_mean[:, None]) / common.slope_spread[:, None]
         dispersion_z = (dispersion - common.dispersion_mean[:, None]) / priors.dispersion_spread
         normal = -0.5 * (floor_z**2 + slope_z**2 + dispersion_z**2)
-        return np.asarray(
-            by_kind + np.log(priors.shares)[:, None, None] + normal + priors.log_height(height, self._skew)
-        )
+        return np.asarray(likelihood @ self._seen + normal + priors.log_height(height, self._skew))
 
 
 def _pick(own: FloatArray, conditional: Conditional, rng: np.random.Generator) -> FloatArray:

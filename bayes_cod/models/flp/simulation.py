@@ -13,18 +13,15 @@ from numpy.typing import NDArray
 
 from bayes_cod import laws
 from bayes_cod.evaluation.calibration import Ranked, rank_all
-from bayes_cod.models.flp import jumps
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
-from bayes_cod.models.flp.graph import OPEN_FLOOR, SCALE_DEGREES, floor_of, top_of
-from bayes_cod.models.flp.noise import ANYWHERE_SHARE, TAIL_DEGREES, drift_at, variance_at
+from bayes_cod.models.flp.graph import OPEN_FLOOR, SCALE_DEGREES, TAIL_DEGREES, floor_of, top_of
 from bayes_cod.models.flp.predict import Draws, Points, predict, score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
-type BoolArray = NDArray[np.bool_]
 
 SAMPLER = SamplerSettings(draws=250, tune=300, chains=2, target_accept=0.9)
 REFERENCE = np.array([np.log(2.8)])
@@ -137,7 +134,6 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     floor = floor_of(
         rng.standard_normal(n_benchmark), evidence.chance, evidence.chance < OPEN_FLOOR, asdict(priors), np
     )
-    kind = rng.choice(len(priors.shares), n_benchmark, p=priors.shares)
     dispersion_mean = rng.normal(priors.dispersion, priors.dispersion_sd)
     draws = Draws(
         loss_level=np.array([[level]]),
@@ -150,36 +146,23 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         height=_height(n_benchmark, priors, skew, rng)[None],
         log_slope=slope_mean + spread * rng.standard_normal((1, n_benchmark)),
         floor=floor[None],
-        top=top_of(floor, priors.ceilings[kind])[None],
+        top=top_of(floor, priors.ceiling)[None],
         dispersion=dispersion_mean + priors.dispersion_spread * rng.standard_normal((1, n_benchmark)),
         skew=np.array([skew]),
         score_luck=np.array([luck_scale]),
         shared_walk=np.array([shared_walk]),
         own_walk=np.array([own_walk]),
-        hazard=rng.lognormal(priors.hazard, priors.hazard_sd, 1),
         furthest=np.array([reached.max()]),
     )
-    before = _before_jump(behind, float(draws.hazard[0]), n_benchmark, rng)
-    mean = np.where(before, floor, score_curve(draws, reached[None])[0])
+    mean = score_curve(draws, reached[None])[0]
+    variance = np.maximum(mean * (1 - mean), 0.5 / evidence.n_questions) / evidence.n_questions
     eta = draws.height + np.exp(draws.log_slope) * reached[:, None]
-    walk = np.where(before, 0.0, own_walk * np.sqrt(behind)[:, None])
-    dispersed = np.exp(draws.dispersion) / np.sqrt(evidence.n_questions)
-    variance = variance_at(mean, dispersed, 0.5 / evidence.n_questions, np)
-    variance = variance + drift_at(eta, draws.floor, draws.top, walk, skew) ** 2
-    score = mean + np.sqrt(variance) * rng.standard_t(TAIL_DEGREES, mean.shape)
-    anywhere = before & (rng.random(mean.shape) < ANYWHERE_SHARE)
-    score = np.where(anywhere, rng.random(mean.shape), score)
+    drift = own_walk * np.sqrt(behind)[:, None] * (draws.top - draws.floor) * laws.skewed_sigmoid_slope(eta, skew)
+    scatter = np.sqrt(np.exp(2 * draws.dispersion) * variance + drift**2)
+    score = mean + scatter * rng.standard_t(TAIL_DEGREES, mean.shape)
     evidence = replace(evidence, score=score)
     ahead = predict(evidence, draws, scale, priors, design.target, int(rng.integers(2**31)))
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
-
-
-def _before_jump(behind: FloatArray, hazard: float, n_benchmark: int, rng: np.random.Generator) -> BoolArray:
-    """Which scores come before their benchmark's last jump ``(row, benchmark)``."""
-    distance, after = jumps.places(behind, len(behind))
-    probability = np.exp(jumps.log_probability(np.array([hazard]), distance, np))
-    place = rng.choice(jumps.PLACES, n_benchmark, p=probability / probability.sum())
-    return np.asarray(after[place].T == 0)
 
 
 def _height(n: int, priors: Priors, skew: float, rng: np.random.Generator) -> FloatArray:
