@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from bayes_cod import laws
 from bayes_cod.models.flp.evidence import Evidence
+from bayes_cod.models.flp.noise import log_density_of, log_student_t
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 
-TAIL_DEGREES = 5.0
 SCALE_DEGREES = 3.0
 OPEN_FLOOR = 0.005
 RUN_UNIT = 0.05
@@ -192,7 +192,7 @@ def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
     )
     mean = reference + p["level_sd"] * level + pt.log(law) + undecayed[:, None] * rise + luck_scale * luck[run][:, None]
     scale = pt.sqrt(noise**2 + se**2)
-    pm.Potential("losses", (seen * _log_student_t(log_loss - mean, scale, pt)).sum())
+    pm.Potential("losses", (seen * log_student_t(log_loss - mean, scale, pt)).sum())
 
 
 def _scale(p: dict[str, Any], name: str, n_series: int) -> Any:
@@ -300,35 +300,3 @@ def floor_of(z: Any, guess: Any, is_open: Any, p: Mapping[str, Any], module: Any
 def top_of(floor: Any, ceiling: Any) -> Any:
     """Top of a benchmark: all but `ceiling` of what lies above its floor."""
     return floor + (1 - floor) * (1 - ceiling)
-
-
-def log_density_of(
-    score: Any, eta: Any, floor: Any, top: Any, scatter: Any, least: Any, walk: Any, skew: Any, module: Any
-) -> Any:
-    """Log density of scores, up to a constant.
-
-    Student-t around the curve with the variance of a binomial at the mean, at least that of half a question, times the
-    dispersion. What a benchmark's own walk adds between a row and the furthest one is part of the row's variance.
-
-    Parameters
-    ----------
-    score, eta, floor, top
-        Score, place on the curve and its ends, of shapes that broadcast.
-    scatter, least
-        Standard deviation over the root of p (1 - p), and the least p (1 - p).
-    walk
-        Standard deviation on eta of what the walk adds.
-    skew
-        Shape of the curve.
-    module
-        NumPy or PyTensor.
-    """
-    mean = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)
-    drift = walk * (top - floor) * laws.skewed_sigmoid_slope(eta, skew)
-    variance = scatter**2 * module.maximum(mean * (1 - mean), least) + drift**2
-    return _log_student_t(score - mean, module.sqrt(variance), module)
-
-
-def _log_student_t(deviation: Any, scale: Any, module: Any) -> Any:
-    """Log density without its constant."""
-    return -module.log(scale) - 0.5 * (TAIL_DEGREES + 1) * module.log1p((deviation / scale) ** 2 / TAIL_DEGREES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayes_cod import laws
 from bayes_cod.models.flp.evidence import Evidence
-from bayes_cod.models.flp.graph import TAIL_DEGREES
+from bayes_cod.models.flp.noise import TAIL_DEGREES, variance_at
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 
@@ -179,7 +179,7 @@ def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, poin
     lucky = rng.standard_normal((n_sample, n_point)) * draws.score_luck[:, None]
     mean = score_curve(draws, position(log_loss) + shared + lucky, own)
     questions = evidence.n_questions
-    variance = np.maximum(mean * (1 - mean), 0.5 / questions) / questions
-    scatter = np.exp(draws.dispersion)[:, None, :] * np.sqrt(variance)
+    dispersed = np.exp(draws.dispersion)[:, None, :] / np.sqrt(questions)
+    scatter = np.sqrt(variance_at(mean, dispersed, 0.5 / questions, np))
     observed = mean + rng.standard_t(TAIL_DEGREES, mean.shape) * scatter
     return Scores(np.clip(observed, 0.0, 1.0), np.clip(latent, 0.0, 1.0), log_loss, latent_loss)

@@ -22,6 +22,7 @@ from scipy.stats import multivariate_t
 from sklearn.mixture import GaussianMixture
 
 from bayes_cod.models.flp import graph
+from bayes_cod.models.flp.noise import log_density_of
 from bayes_cod.models.flp.predict import flat
 from bayes_cod.models.flp.priors import Priors
 
@@ -169,7 +170,7 @@ class Conditional:
         height, log_slope, floor_z, dispersion = np.moveaxis(own, -1, 0)
         floor = self.floor(floor_z)
         eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None]
-        likelihood = graph.log_density_of(
+        likelihood = log_density_of(
             self._score,
             eta,
             floor[..., None],

@@ -15,7 +15,8 @@ from bayes_cod import laws
 from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
-from bayes_cod.models.flp.graph import OPEN_FLOOR, SCALE_DEGREES, TAIL_DEGREES, floor_of, top_of
+from bayes_cod.models.flp.graph import OPEN_FLOOR, SCALE_DEGREES, floor_of, top_of
+from bayes_cod.models.flp.noise import TAIL_DEGREES, drift_at, variance_at
 from bayes_cod.models.flp.predict import Draws, Points, predict, score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
@@ -155,11 +156,11 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         furthest=np.array([reached.max()]),
     )
     mean = score_curve(draws, reached[None])[0]
-    variance = np.maximum(mean * (1 - mean), 0.5 / evidence.n_questions) / evidence.n_questions
+    dispersed = np.exp(draws.dispersion) / np.sqrt(evidence.n_questions)
+    variance = variance_at(mean, dispersed, 0.5 / evidence.n_questions, np)
     eta = draws.height + np.exp(draws.log_slope) * reached[:, None]
-    drift = own_walk * np.sqrt(behind)[:, None] * (draws.top - draws.floor) * laws.skewed_sigmoid_slope(eta, skew)
-    scatter = np.sqrt(np.exp(2 * draws.dispersion) * variance + drift**2)
-    score = mean + scatter * rng.standard_t(TAIL_DEGREES, mean.shape)
+    drift = drift_at(eta, draws.floor, draws.top, own_walk * np.sqrt(behind)[:, None], skew)
+    score = mean + np.sqrt(variance + drift**2) * rng.standard_t(TAIL_DEGREES, mean.shape)
     evidence = replace(evidence, score=score)
     ahead = predict(evidence, draws, scale, priors, design.target, int(rng.integers(2**31)))
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
