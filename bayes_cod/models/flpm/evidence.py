@@ -21,6 +21,9 @@ SHARE_FLOOR = 1e-4
 TOTAL_TOLERANCE = 0.05
 SAME_MIXTURE = 1e-6
 
+SAME_SIZE = 0.05
+"""Range of log sizes below which all runs count as of one size."""
+
 Checkpoints = Literal["final", "late"]
 
 
@@ -129,6 +132,11 @@ class LossEvidence:
         """1 where a training domain bears the name of the validation domain, ``(source, domain)``."""
         source, domain = (np.array([_plain(name) for name in names]) for names in (self.sources, self.domains))
         return np.asarray((source[:, None] == domain[None, :]).astype(float))
+
+    @property
+    def sized(self) -> bool:
+        """Whether the runs differ in size."""
+        return bool(np.ptp(self.points.log_params) >= SAME_SIZE)
 
     @property
     def n_mixtures(self) -> int:
@@ -268,7 +276,7 @@ def _thin_evidence(evidence: LossEvidence) -> list[str]:
             f"{evidence.n_mixtures} mixtures of {n_sources} training domains: what each domain does rests in part on "
             "the prior"
         )
-    if np.ptp(evidence.points.log_params) < 0.05:
+    if not evidence.sized:
         found.append(f"{n_runs} runs of one size: how losses fall with size rests on the prior alone")
     return found
 

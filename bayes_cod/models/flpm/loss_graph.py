@@ -14,12 +14,12 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters, place
+from bayes_cod.models.flpm.loss_coordinates import law_at_runs
+from bayes_cod.models.flpm.loss_parameters import LossShape, place
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.whitening import standard_normals
+from bayes_cod.models.flpm.whitening import whitened
 
 type FloatArray = NDArray[np.float64]
 
@@ -87,27 +87,20 @@ def build(shape: LossShape) -> pm.Model:
     with pm.Model() as model:
         values = pm.Data("priors", LossPriors().vector())
         h = {name: values[index] for index, name in enumerate(LossPriors.names())}
-        log_shares = pm.Data("log_shares", np.zeros((n, n_source)))
-        reference = pm.Data("reference_log_shares", np.zeros(n_source))
-        log_params, log_tokens = (pm.Data(name, np.zeros(n)) for name in ("log_params", "log_tokens"))
+        sizes = {"log_shares": (n, n_source), "reference_log_shares": (n_source,), "own": (n_source, n_domain)}
+        sizes |= {"log_params": (n,), "log_tokens": (n,), "place": (2,)}
+        runs = {name: pm.Data(name, np.zeros(size)) for name, size in sizes.items()}
         covariates = pm.Data("covariates", np.zeros((n, 3)))
         log_loss = pm.Data("log_loss", np.zeros((n, n_domain)))
         spread = pm.Data("spread", np.ones(n))
         vectors = pm.Data("vectors", np.zeros((n, n_feature)))
         eigenvalues = pm.Data("values", np.ones(n_feature))
-        own, at = pm.Data("own", np.zeros((n_source, n_domain))), pm.Data("place", np.zeros(2))
-        normals = standard_normals(shape.normals)
-        made = parameters(normals, h, shape, own, at, pt)
-        exponents = tuple(made[name] for name in EXPONENTS)
-        pooled = laws.log_pooled_shares(log_shares, made["log_transfer"], made["rho"])
-        pooled -= laws.log_pooled_shares(reference[None, :], made["log_transfer"], made["rho"])
-        terms = made["terms"]
-        above = laws.log_mixture_loss(
-            pooled, log_params[:, None], log_tokens[:, None], (terms[0], terms[1], terms[2]), exponents
-        )
-        log_scale = log_noise_scale(above, made["scale_loss"], pt.dot(covariates, made["scale_run"]), pt)
-        residual = (log_loss - made["level"] - above) * pt.exp(-log_scale) / spread[:, None]
+        law = law_at_runs(whitened(shape.normals), runs, h, shape, pt)
+        made = law.parameters
+        log_scale = log_noise_scale(law.above, made["scale_loss"], pt.dot(covariates, made["scale_run"]), pt)
+        residual = (log_loss - made["level"] - law.above) * pt.exp(-log_scale) / spread[:, None]
         integrated = _integrated(residual, vectors, eigenvalues, made["signal"], h, shape)
+        pm.Potential("prior", law.log_prior)
         pm.Potential("losses", integrated - log_scale.sum())
     return model
 

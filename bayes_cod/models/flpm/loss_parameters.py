@@ -5,6 +5,7 @@ The graph, the simulation and the start of the sampler all use the same function
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,17 +30,21 @@ FURTHEST = 2 * float(np.log(10.0))
 
 @dataclass(frozen=True)
 class LossShape:
-    """Sizes that a compiled model depends on: points, training domains, validation domains, features."""
+    """What a compiled model depends on: numbers of points, training domains, validation domains and features, and
+    whether the runs differ in size.
+    """
 
     points: int
     sources: int
     domains: int
     features: int
+    sized: bool = True
 
     @classmethod
     def of(cls, evidence: LossEvidence, features: Features) -> LossShape:
         """The shape of some evidence."""
-        return cls(len(evidence.points), len(evidence.sources), len(evidence.domains), len(features))
+        counts = (len(evidence.points), len(evidence.sources), len(evidence.domains), len(features))
+        return cls(*counts, sized=evidence.sized)
 
     @property
     def blocks(self) -> dict[str, tuple[int, ...]]:
@@ -72,7 +77,7 @@ def start(evidence: LossEvidence, shape: LossShape, h: dict[str, float]) -> Floa
     return np.concatenate([level, np.zeros(shape.normals - shape.domains)])
 
 
-def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: Any, module: Any) -> dict[str, Any]:
+def parameters(normals: Any, h: Mapping[str, Any], shape: LossShape, own: Any, at: Any, module: Any) -> dict[str, Any]:
     """The law's parameters.
 
     Parameters
@@ -97,23 +102,47 @@ def parameters(normals: Any, h: dict[str, Any], shape: LossShape, own: Any, at: 
         rho ``(source,)``, scale_loss ``(domain,)``, scale_run ``(3,)``, signal.
     """
     exp, z = module.exp, split(normals, shape.blocks)
-    sds = dict.fromkeys(EXPONENTS, h["exponent_sd"]) | {"kappa": h["kappa_sd"]}
-    made = {
-        name: exp(h[name] + sds[name] * z[f"{name}_typical"] + h["exponent_spread"] * z[name]) for name in EXPONENTS
-    }
+    made = {name: exponent(name, z, h, module) for name in EXPONENTS}
     weights = [module.ones_like(z["level"])]
-    for position, (name, exponent) in enumerate(zip(TERMS, ("alpha", "eta"), strict=True)):
-        typical = h[f"{name}_mean"] + h["term_sd"] * z[f"{name}_typical"]
-        weights.append(exp(typical + h["term_spread"] * z[name] - made[exponent] * at[position]))
+    for position, (name, of) in enumerate(zip(TERMS, ("alpha", "eta"), strict=True)):
+        weights.append(exp(typical_term(name, z, h) + h["term_spread"] * z[name] - made[of] * at[position]))
     weight = module.stack(weights)
+    worth = mixture_parameters(z, h, own, module)
+    return (
+        made
+        | worth
+        | {
+            "level": h["level_mean"] + h["level_sd"] * z["level"],
+            "terms": weight / weight.sum(axis=0),
+            "scale_loss": h["scale_loss"] * z["scale_loss"],
+            "scale_run": module.stack([h["scale_run"], h["scale_run"], h["scale_size"]]) * z["scale_run"],
+            "signal": exp(h["signal"] + h["signal_sd"] * z["signal"]),
+        }
+    )
+
+
+def exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any], module: Any) -> Any:
+    """An exponent of each domain ``(domain,)`` from the blocks of standard normals."""
+    return module.exp(log_exponent(name, z, h))
+
+
+def log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
+    """Its log ``(domain,)``."""
+    return typical_log_exponent(name, z, h) + h["exponent_spread"] * z[name]
+
+
+def typical_log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
+    """Log of an exponent's typical value over domains."""
+    return h[name] + h["kappa_sd" if name == "kappa" else "exponent_sd"] * z[f"{name}_typical"]
+
+
+def typical_term(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
+    """Log of what size or data remove, against what nothing removes: its typical value over domains."""
+    return h[f"{name}_mean"] + h["term_sd"] * z[f"{name}_typical"]
+
+
+def mixture_parameters(z: Mapping[str, Any], h: Mapping[str, Any], own: Any, module: Any) -> dict[str, Any]:
+    """What a mixture is worth: log_transfer ``(source, domain)`` and rho ``(source,)``."""
     transfer = h["transfer_source"] * z["source"][:, None] + h["transfer_own"] * own
     rho = h["rho_mean"] + h["rho_sd"] * z["rho_typical"] + h["rho_spread"] * z["rho"]
-    return made | {
-        "level": h["level_mean"] + h["level_sd"] * z["level"],
-        "terms": weight / weight.sum(axis=0),
-        "log_transfer": transfer + h["transfer_spread"] * z["transfer"],
-        "rho": 1 / (1 + exp(-rho)),
-        "scale_loss": h["scale_loss"] * z["scale_loss"],
-        "scale_run": module.stack([h["scale_run"], h["scale_run"], h["scale_size"]]) * z["scale_run"],
-        "signal": exp(h["signal"] + h["signal_sd"] * z["signal"]),
-    }
+    return {"log_transfer": transfer + h["transfer_spread"] * z["transfer"], "rho": 1 / (1 + module.exp(-rho))}

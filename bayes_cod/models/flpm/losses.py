@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -16,17 +16,27 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm import loss_graph, outlying
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import LossShape, parameters, start
+from bayes_cod.models.flpm.loss_coordinates import law_at_runs, of_normals
+from bayes_cod.models.flpm.loss_parameters import LossShape, start
 from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, law, of_parameters, predict
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.whitening import find_mode, named, whiten
+from bayes_cod.models.flpm.whitening import coordinates, find_mode, named, whiten, whiten_at
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_SAMPLER = SamplerSettings(draws=800, tune=300, chains=4, target_accept=0.9, retry_accept=0.97)
+PILOT = SamplerSettings(draws=40, tune=150, chains=2, target_accept=0.9)
+PILOT_PLACES = 8
+"""Draws of the pilot whose mean curvature whitens the posterior."""
+
 FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
 
 _models = CompiledModels()
+
+
+def _pilot_of(sampler: SamplerSettings) -> SamplerSettings:
+    """The pilot with the chains and cores of the fit, at most two."""
+    return replace(PILOT, chains=min(sampler.chains, PILOT.chains), cores=sampler.cores)
 
 
 @dataclass(frozen=True)
@@ -84,14 +94,20 @@ class MixtureLosses:
         compiled = _models.get(shape, lambda: loss_graph.build(shape))
         data = loss_graph.arrays(evidence, features, self.priors)
         h = asdict(self.priors)
-        mode = find_mode(compiled, data, start(evidence, shape, h))
-        spread = self._spreads(evidence, parameters(mode, h, shape, data["own"], data["place"], np))
+
+        def parameters(place: NDArray[np.float64]) -> dict[str, Any]:
+            return law_at_runs(place, data, h, shape, np).parameters
+
+        mode = find_mode(compiled, data, of_normals(start(evidence, shape, h), data, h, shape))
+        spread = self._spreads(evidence, parameters(mode))
         evidence = replace(evidence, notes=(*evidence.notes, *outlying.named(evidence, spread)))
         features = Features.of(evidence.points, spread)
         data = whiten(compiled, loss_graph.arrays(evidence, features, self.priors), mode)
+        pilot = coordinates(sampling.sample(compiled, data, _pilot_of(self.sampler), self.seed), data)
+        data = whiten_at(compiled, data, pilot[:: len(pilot) // PILOT_PLACES])
         for retry in (False, True)[: 1 + self.retry]:
             tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            drawn = named(tree, data, lambda normals: parameters(normals, h, shape, data["own"], data["place"], np))
+            drawn = named(tree, data, parameters)
             draws = draw(drawn, evidence, features, self.priors, self.seed)
             gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])
             self._fit = _Fit(evidence, features, draws, tree, gate)

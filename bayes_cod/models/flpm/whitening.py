@@ -1,7 +1,7 @@
-"""Whitening: the posterior's mode and curvature, found before sampling, so that its main correlations are gone.
+"""Whitening: the posterior's centre and curvature, found before sampling, so that its main correlations are gone.
 
-A model that can be whitened has one vector of standard normals a priori, ``normals = centre + factor @ whitened``, with
-``centre`` and ``factor`` as data. The posterior is the same for any centre and invertible factor.
+A model that can be whitened has one vector of coordinates, ``centre + factor @ whitened``, with ``centre`` and
+``factor`` as data. The posterior is the same for any centre and invertible factor.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ type FloatArray = NDArray[np.float64]
 
 STEP = 1e-4
 LEAST_CURVATURE = 0.3
-"""The prior's curvature is 1 in every direction; where the likelihood bends the other way, at least this is assumed."""
+"""The prior's curvature is about 1 in every direction; where the likelihood bends the other way, at least this."""
 
 ITERATIONS = 2000
 MEMORY = 50
@@ -31,10 +31,18 @@ _LOGP = ctypes.CFUNCTYPE(
 )
 
 
-def standard_normals(size: int) -> Any:
-    """The vector of standard normals of the model that is being built; its whitened form is what is sampled."""
+def whitened(size: int) -> Any:
+    """The vector of coordinates of the model that is being built; its whitened form is what is sampled.
+
+    The density of the coordinates is left to the model.
+    """
     centre, factor = pm.Data("centre", np.zeros(size)), pm.Data("factor", np.eye(size))
-    normals = centre + pt.dot(factor, pm.Flat("whitened", shape=size))
+    return centre + pt.dot(factor, pm.Flat("whitened", shape=size))
+
+
+def standard_normals(size: int) -> Any:
+    """`whitened` coordinates that are independent standard normals a priori."""
+    normals = whitened(size)
     pm.Potential("standard_normal", -0.5 * (normals**2).sum())
     return normals
 
@@ -47,6 +55,11 @@ def split(normals: Any, blocks: Mapping[str, tuple[int, ...]]) -> dict[str, Any]
         parts[name] = normals[first : first + size].reshape(block)
         first += size
     return parts
+
+
+def joined(parts: Mapping[str, Any], blocks: Mapping[str, tuple[int, ...]], module: Any) -> Any:
+    """One vector of the parts that `split` makes."""
+    return module.concatenate([parts[name].reshape((-1,)) for name in blocks])
 
 
 def count(blocks: Mapping[str, tuple[int, ...]]) -> int:
@@ -64,46 +77,72 @@ def named(
     tree, data
         A fit, and the data it was sampled with.
     parameters
-        From standard normals ``(normal,)`` to parameters.
+        From coordinates ``(normal,)`` to parameters.
     """
-    whitened = np.asarray(tree["posterior"].to_dataset()["whitened"].to_numpy(), dtype=float)
-    normals = data["centre"] + whitened.reshape(-1, whitened.shape[-1]) @ data["factor"].T
-    each = [parameters(row) for row in normals]
+    each = [parameters(row) for row in coordinates(tree, data)]
+    sizes = tree["posterior"].sizes
     draws = {name: np.array([one[name] for one in each], dtype=float) for name in each[0]}
     by_chain = {}
     for name, array in draws.items():
         dims = ("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(array.ndim - 1)))
-        by_chain[name] = (dims, array.reshape(*whitened.shape[:2], *array.shape[1:]))
+        by_chain[name] = (dims, array.reshape(sizes["chain"], sizes["draw"], *array.shape[1:]))
     tree["posterior"] = xr.DataTree(xr.Dataset(by_chain))
     return draws
 
 
 def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> dict[str, NDArray[Any]]:
-    """Data of a compiled model with the centre at the posterior's mode and the factor from its curvature.
+    """Data of a compiled model with the centre at the posterior's mode and the factor from its curvature there.
 
     Parameters
     ----------
     compiled
-        From `CompiledModels.get`, of a model with `standard_normals`.
+        From `CompiledModels.get`, of a model in `whitened` coordinates.
     data
         The other data.
     start
-        Standard normals to start the search from ``(normal,)``.
+        Coordinates to start the search from ``(normal,)``.
     """
-    size = len(start)
+    return whiten_at(compiled, data, find_mode(compiled, data, start)[None])
+
+
+def whiten_at(compiled: Any, data: Mapping[str, NDArray[Any]], places: FloatArray) -> dict[str, NDArray[Any]]:
+    """Data of a compiled model with centre and factor from the mean of some places and the mean curvature there.
+
+    At draws of the posterior both are typical of it, as those of the mode need not be.
+
+    Parameters
+    ----------
+    compiled, data
+        As in `whiten`.
+    places
+        Coordinates ``(place, normal)``.
+    """
+    size = places.shape[1]
     density = _plain_density(compiled, data, size)
-    mode = _mode(density, start)
-    curvature = np.zeros((size, size))
-    for index in range(size):
-        step = np.zeros(size)
+    curvature = np.mean([_curvature(density, place) for place in places], axis=0)
+    values, vectors = np.linalg.eigh(curvature)
+    factor = vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE))
+    return {**data, "centre": places.mean(axis=0), "factor": factor}
+
+
+def coordinates(tree: xr.DataTree, data: Mapping[str, NDArray[Any]]) -> FloatArray:
+    """Coordinates that were sampled ``(sample, normal)``, given the data of the fit."""
+    drawn = np.asarray(tree["posterior"].to_dataset()["whitened"].to_numpy(), dtype=float)
+    return np.asarray(data["centre"] + drawn.reshape(-1, drawn.shape[-1]) @ data["factor"].T)
+
+
+def _curvature(density: Callable[[FloatArray], tuple[float, FloatArray]], place: FloatArray) -> FloatArray:
+    """Of minus the log density ``(normal, normal)``."""
+    found = np.zeros((len(place), len(place)))
+    for index in range(len(place)):
+        step = np.zeros(len(place))
         step[index] = STEP
-        curvature[index] = (density(mode - step)[1] - density(mode + step)[1]) / (2 * STEP)
-    values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
-    return {**data, "centre": mode, "factor": vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE))}
+        found[index] = (density(place - step)[1] - density(place + step)[1]) / (2 * STEP)
+    return 0.5 * (found + found.T)
 
 
 def find_mode(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> FloatArray:
-    """Standard normals at the posterior's mode ``(normal,)``; see `whiten`."""
+    """Coordinates of the posterior's mode ``(normal,)``; see `whiten`."""
     return _mode(_plain_density(compiled, data, len(start)), start)
 
 

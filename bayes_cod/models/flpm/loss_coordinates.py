@@ -1,0 +1,194 @@
+r"""What the sampler of the domain-loss stage moves in: what runs of several sizes tell, and what they leave open.
+
+Runs of a small and a large size tell the loss of a domain at both, and the slope in the mixture at both, within a few
+hundredths. How irreducible loss, size term and data term add up to these stays open, on ridges that are thin and bent
+in the parameters of the law. In the coordinates here they are nearly straight. The model is the same: the density of
+the coordinates has the determinant of their derivative in it.
+
+At the largest size, the reference's tokens and the runs' usual mixture let ``L`` be the loss of a domain and ``sigma``
+the data term's share of it. From the smallest size, a factor ``exp(lambda)`` away, the loss falls by ``F L``, of which
+the share ``p`` is the size term's. Then
+
+    kappa = log(1 + (1 - p) F / sigma) / lambda,
+    alpha = log(1 + p F / (1 - sigma)) / lambda + excess,    excess > 0,
+
+the excess being 0 where no loss is irreducible. The coordinates of a domain are, in the place of the standard normals
+of the same block: "size" ``log F``, "kappa" ``v`` with ``-log(1 - p) = BEND log(1 + exp(v / BEND))``, "data" the log
+of ``-log(1 - sigma)``, "alpha" the log of the excess, "beta" ``log(sigma beta)``, and "level" the level at the runs'
+mean, in units of its prior. All others are standard normals themselves. Of runs of a single size all are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_cod import laws
+from bayes_cod.models.flpm.loss_parameters import (
+    EXPONENTS,
+    LossShape,
+    exponent,
+    log_exponent,
+    mixture_parameters,
+    parameters,
+    typical_log_exponent,
+    typical_term,
+)
+from bayes_cod.models.flpm.whitening import joined, split
+
+type FloatArray = NDArray[np.float64]
+
+BEND = 0.05
+"""Share of the fall above which the size term counts as it is, and below which by its logarithm."""
+
+
+@dataclass(frozen=True)
+class LawAtRuns:
+    """The law at some coordinates.
+
+    Attributes
+    ----------
+    parameters
+        See `loss_parameters.parameters`.
+    above
+        Log loss of the runs above the level ``(point, domain)``.
+    log_prior
+        Log density of the coordinates a priori, up to a constant.
+    """
+
+    parameters: dict[str, Any]
+    above: Any
+    log_prior: Any
+
+
+def law_at_runs(
+    coordinates: Any, data: Mapping[str, Any], h: Mapping[str, Any], shape: LossShape, module: Any
+) -> LawAtRuns:
+    """The law at the runs as a function of the sampler's coordinates.
+
+    Parameters
+    ----------
+    coordinates
+        In the blocks of `shape` ``(normal,)``.
+    data
+        The values of the model by name, see `loss_graph.arrays`.
+    h
+        Hyperparameters by name.
+    shape
+        Of the model.
+    module
+        NumPy or PyTensor.
+    """
+    worth = mixture_parameters(split(coordinates, shape.blocks), h, data["own"], module)
+    pooled = laws.log_pooled_shares(data["log_shares"], worth["log_transfer"], worth["rho"])
+    pooled = pooled - laws.log_pooled_shares(data["reference_log_shares"][None, :], worth["log_transfer"], worth["rho"])
+    normals, log_prior = coordinates, 0.0
+    if shape.sized:
+        sizes = (data["log_params"].min(), data["log_params"].max())
+        normals, log_prior = to_normals(coordinates, h, shape, data["place"], sizes, pooled.mean(axis=0), module)
+    made = parameters(normals, h, shape, data["own"], data["place"], module)
+    above = laws.log_mixture_loss(
+        pooled,
+        data["log_params"][:, None],
+        data["log_tokens"][:, None],
+        (made["terms"][0], made["terms"][1], made["terms"][2]),
+        tuple(made[name] for name in EXPONENTS),
+    )
+    if shape.sized:
+        shift, (level, others) = above.mean(axis=0), (normals[: shape.domains], normals[shape.domains :])
+        made = made | {"level": made["level"] - shift}
+        normals = module.concatenate([level - shift / h["level_sd"], others])
+    return LawAtRuns(made, above, log_prior - 0.5 * (normals**2).sum())
+
+
+def to_normals(
+    coordinates: Any, h: Mapping[str, Any], shape: LossShape, at: Any, sizes: Any, worth: Any, module: Any
+) -> tuple[Any, Any]:
+    """Standard normals but for the level, and the log determinant of their derivative, up to a constant.
+
+    Parameters
+    ----------
+    coordinates, h, shape, module
+        As in `law_at_runs`.
+    at
+        See `loss_parameters.place`.
+    sizes
+        Log size of the smallest and the largest run relative to the reference.
+    worth
+        Log of what the runs' usual mixture is worth to each domain relative to the reference ``(domain,)``.
+    """
+    parts = split(coordinates, shape.blocks)
+    apart = sizes[1] - sizes[0]
+    excess = module.exp(parts["alpha"])
+    log_rest = -module.exp(parts["data"])
+    log_data_share = _log_one_minus_exp(-log_rest, module)
+    left = BEND * _softplus(parts["kappa"] / BEND, module)
+    log_left, log_size_share = -left, _log_one_minus_exp(left, module)
+    grown = parts["size"] + log_left - log_data_share
+    fallen = parts["size"] + log_size_share
+    kappa = _softplus(grown, module) / apart
+    alpha = _softplus(fallen - log_rest, module) / apart + excess
+    lost = _log_one_minus_exp(alpha * apart, module)
+    opened = _log_one_minus_exp(excess * apart, module)
+    log_beta = parts["beta"] - log_data_share
+    log_size = fallen + alpha * sizes[0] - lost
+    log_data = log_data_share + kappa * sizes[1] + module.exp(log_beta) * worth
+    log_open = log_rest + opened - lost
+    eta = exponent("eta", parts, h, module)
+    terms = {"size": log_size + alpha * at[0], "data": log_data + eta * at[1]}
+    made = dict(parts)
+    for name, log_term in terms.items():
+        made[name] = (log_term - log_open - typical_term(name, parts, h)) / h["term_spread"]
+    logs = {"alpha": module.log(alpha), "beta": log_beta, "kappa": module.log(kappa)}
+    for name, log_value in logs.items():
+        made[name] = (log_value - typical_log_exponent(name, parts, h)) / h["exponent_spread"]
+    of_alpha = parts["alpha"] - logs["alpha"] - opened + lost
+    of_kappa = -_softplus(-grown, module) - logs["kappa"]
+    of_share = -_softplus(-parts["kappa"] / BEND, module) - log_size_share
+    of_data = parts["data"] - log_data_share
+    return joined(made, shape.blocks, module), (of_alpha + of_kappa + of_share + of_data).sum()
+
+
+def of_normals(
+    normals: FloatArray, data: Mapping[str, FloatArray], h: Mapping[str, float], shape: LossShape
+) -> FloatArray:
+    """Coordinates of standard normals ``(normal,)``, but for the level, which counts as that at the runs' mean."""
+    if not shape.sized:
+        return normals
+    parts = split(normals, shape.blocks)
+    worth = mixture_parameters(parts, h, data["own"], np)
+    pooled = laws.log_pooled_shares(
+        np.concatenate([data["log_shares"], data["reference_log_shares"][None, :]]),
+        worth["log_transfer"],
+        worth["rho"],
+    )
+    usual = pooled[:-1].mean(axis=0) - pooled[-1]
+    at, sizes = data["place"], np.array([data["log_params"].min(), data["log_params"].max()])
+    alpha, beta, eta, kappa = (exponent(name, parts, h, np) for name in EXPONENTS)
+    log_size = typical_term("size", parts, h) + h["term_spread"] * parts["size"] - alpha * at[0]
+    log_data = typical_term("data", parts, h) + h["term_spread"] * parts["data"] - eta * at[1]
+    of_size = [np.exp(log_size - alpha * size) for size in sizes]
+    of_data = [np.exp(log_data - kappa * size - beta * usual) for size in sizes]
+    loss, apart = 1 + of_size[1] + of_data[1], sizes[1] - sizes[0]
+    fall = of_size[0] - of_size[1] + of_data[0] - of_data[1]
+    made = dict(parts)
+    made["size"] = np.log(fall / loss)
+    made["kappa"] = BEND * np.log(np.expm1(-np.log((of_data[0] - of_data[1]) / fall) / BEND))
+    made["data"] = np.log(np.log(loss / (1 + of_size[1])))
+    made["alpha"] = np.log(alpha - np.log((1 + of_size[0]) / (1 + of_size[1])) / apart)
+    made["beta"] = log_exponent("beta", parts, h) + np.log(of_data[1] / loss)
+    return np.asarray(joined(made, shape.blocks, np))
+
+
+def _softplus(x: Any, module: Any) -> Any:
+    """Log of 1 + exp(x)."""
+    return module.logaddexp(0.0, x)
+
+
+def _log_one_minus_exp(x: Any, module: Any) -> Any:
+    """Log of 1 - exp(-x)."""
+    return module.log(-module.expm1(-x))

@@ -1,0 +1,122 @@
+"""The sampler's coordinates of the domain-loss stage: another way to say the same law, with its density."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+
+from bayes_cod import laws
+from bayes_cod.ladder import Ladder
+from bayes_cod.models.flpm import loss_graph
+from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
+from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.loss_coordinates import law_at_runs, of_normals
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters
+from bayes_cod.models.flpm.priors import LossPriors
+from bayes_cod.models.flpm.whitening import split
+
+H = asdict(LossPriors())
+STEP = 1e-5
+
+
+@pytest.fixture(scope="module")
+def evidence(ladder: Ladder) -> LossEvidence:
+    return gather_losses(ladder, LossSettings())
+
+
+def prepared(evidence: LossEvidence) -> tuple[dict[str, Any], LossShape]:
+    features = Features.of(evidence.points)
+    return loss_graph.arrays(evidence, features, LossPriors()), LossShape.of(evidence, features)
+
+
+def of_one_size(evidence: LossEvidence) -> LossEvidence:
+    same = np.full(len(evidence.points), evidence.points.log_params[0])
+    return replace(evidence, points=replace(evidence.points, log_params=same))
+
+
+def normals_behind(coordinates: np.ndarray, data: dict[str, Any], shape: LossShape) -> np.ndarray:
+    """Standard normals that give the law of some coordinates, found from its parameters one by one."""
+    made = law_at_runs(coordinates, data, H, shape, np).parameters
+    parts = split(coordinates.copy(), shape.blocks)
+    parts["level"][:] = (made["level"] - H["level_mean"]) / H["level_sd"]
+    for name in EXPONENTS:
+        sd = H["kappa_sd" if name == "kappa" else "exponent_sd"]
+        parts[name][:] = (np.log(made[name]) - H[name] - sd * parts[f"{name}_typical"]) / H["exponent_spread"]
+    for place, (name, exponent) in enumerate((("size", "alpha"), ("data", "eta"))):
+        log_term = np.log(made["terms"][place + 1] / made["terms"][0]) + made[exponent] * data["place"][place]
+        parts[name][:] = (log_term - H[f"{name}_mean"] - H["term_sd"] * parts[f"{name}_typical"]) / H["term_spread"]
+    return np.concatenate([parts[name].reshape(-1) for name in shape.blocks])
+
+
+def test_numpy_and_pytensor_agree(evidence: LossEvidence) -> None:
+    data, shape = prepared(evidence)
+    at = of_normals(np.random.default_rng(0).standard_normal(shape.normals), data, H, shape)
+    plain = law_at_runs(at, data, H, shape, np)
+    symbolic = law_at_runs(pt.as_tensor(at), {name: pt.as_tensor(value) for name, value in data.items()}, H, shape, pt)
+    np.testing.assert_allclose(symbolic.log_prior.eval(mode="FAST_COMPILE"), plain.log_prior, rtol=1e-10)
+    np.testing.assert_allclose(symbolic.above.eval(mode="FAST_COMPILE"), plain.above, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_there_and_back(evidence: LossEvidence, seed: int) -> None:
+    data, shape = prepared(evidence)
+    normals = np.random.default_rng(seed).standard_normal(shape.normals)
+    found = law_at_runs(of_normals(normals, data, H, shape), data, H, shape, np)
+    asked = parameters(normals, H, shape, data["own"], data["place"], np)
+    for name in asked.keys() - {"level"}:
+        np.testing.assert_allclose(found.parameters[name], asked[name], rtol=1e-8, err_msg=name)
+    mean = found.parameters["level"] + found.above.mean(axis=0)
+    np.testing.assert_allclose(mean, asked["level"])  # the level counts as that at the runs' mean
+
+
+def test_the_density_is_that_of_the_standard_normals(evidence: LossEvidence) -> None:
+    data, shape = prepared(evidence)
+    constants = []
+    for seed in range(4):
+        at = of_normals(np.random.default_rng(seed).standard_normal(shape.normals), data, H, shape)
+        columns = [
+            (normals_behind(at + step, data, shape) - normals_behind(at - step, data, shape)) / (2 * STEP)
+            for step in STEP * np.eye(shape.normals)
+        ]
+        normals = normals_behind(at, data, shape)
+        density = np.linalg.slogdet(np.array(columns))[1] - 0.5 * (normals**2).sum()
+        constants.append(density - law_at_runs(at, data, H, shape, np).log_prior)
+    np.testing.assert_allclose(constants, constants[0], atol=1e-5)
+
+
+def test_coordinates_are_what_they_are_named_after(evidence: LossEvidence) -> None:
+    data, shape = prepared(evidence)
+    at = of_normals(np.random.default_rng(1).standard_normal(shape.normals), data, H, shape)
+    made, parts = law_at_runs(at, data, H, shape, np).parameters, split(at, shape.blocks)
+    pooled = laws.log_pooled_shares(data["log_shares"], made["log_transfer"], made["rho"])
+    pooled -= laws.log_pooled_shares(data["reference_log_shares"][None], made["log_transfer"], made["rho"])
+    terms = np.array(
+        [
+            [
+                made["terms"][0],
+                made["terms"][1] * np.exp(-made["alpha"] * size),
+                made["terms"][2] * np.exp(-made["kappa"] * size - made["beta"] * pooled.mean(axis=0)),
+            ]
+            for size in (data["log_params"].min(), data["log_params"].max())
+        ]
+    )
+    small, large = terms.sum(axis=1)
+    data_share = terms[1, 2] / large
+    np.testing.assert_allclose(np.exp(parts["size"]), small / large - 1)
+    np.testing.assert_allclose(np.exp(-np.exp(parts["data"])), 1 - data_share)
+    np.testing.assert_allclose(np.exp(parts["beta"]), data_share * made["beta"])
+
+
+def test_runs_of_one_size_keep_standard_normals(evidence: LossEvidence) -> None:
+    data, shape = prepared(of_one_size(evidence))
+    assert not shape.sized
+    normals = np.random.default_rng(0).standard_normal(shape.normals)
+    np.testing.assert_array_equal(of_normals(normals, data, H, shape), normals)
+    found = law_at_runs(normals, data, H, shape, np)
+    np.testing.assert_allclose(found.log_prior, -0.5 * (normals**2).sum())
+    asked = parameters(normals, H, shape, data["own"], data["place"], np)
+    np.testing.assert_array_equal(found.parameters["level"], asked["level"])
