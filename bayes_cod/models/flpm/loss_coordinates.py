@@ -15,7 +15,7 @@ the share ``p`` is the size term's. Then
 the excess being 0 where no loss is irreducible. The coordinates of a domain are, in the place of the standard normals
 of the same block: "size" ``log F``, "kappa" ``v`` with ``-log(1 - p) = BEND log(1 + exp(v / BEND))``, "data" the log
 of ``-log(1 - sigma)``, "alpha" the log of the excess, "beta" ``log(sigma beta)``, and "level" the level at the runs'
-mean, in units of its prior. All others are standard normals themselves. Of runs of a single size all are.
+mean, in units of its prior. All others are standard normals themselves; of runs of a single size all but the level are.
 """
 
 from __future__ import annotations
@@ -28,15 +28,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_cod import laws
+from bayes_cod.models.flpm.evidence import LossEvidence
 from bayes_cod.models.flpm.loss_parameters import (
     EXPONENTS,
     LossShape,
+    anchor_above,
     exponent,
     log_exponent,
+    log_term,
     mixture_parameters,
     parameters,
+    term_spread,
     typical_log_exponent,
-    typical_term,
+    typical_log_term,
 )
 from bayes_cod.models.flpm.whitening import joined, split
 
@@ -98,10 +102,10 @@ def law_at_runs(
         (made["terms"][0], made["terms"][1], made["terms"][2]),
         tuple(made[name] for name in EXPONENTS),
     )
-    if shape.sized:
-        shift, (level, others) = above.mean(axis=0), (normals[: shape.domains], normals[shape.domains :])
-        made = made | {"level": made["level"] - shift}
-        normals = module.concatenate([level - shift / h["level_sd"], others])
+    parts = split(normals, shape.blocks)
+    shift = above.mean(axis=0) - anchor_above(made, data["place"]) + h["level_sd"] * parts["level_typical"]
+    made = made | {"level": made["level"] - shift}
+    normals = joined(parts | {"level": parts["level"] - shift / h["level_spread"]}, shape.blocks, module)
     return LawAtRuns(made, above, log_prior - 0.5 * (normals**2).sum())
 
 
@@ -138,11 +142,9 @@ def to_normals(
     log_size = fallen + alpha * sizes[0] - lost
     log_data = log_data_share + kappa * sizes[1] + module.exp(log_beta) * worth
     log_open = log_rest + opened - lost
-    eta = exponent("eta", parts, h, module)
-    terms = {"size": log_size + alpha * at[0], "data": log_data + eta * at[1]}
     made = dict(parts)
-    for name, log_term in terms.items():
-        made[name] = (log_term - log_open - typical_term(name, parts, h)) / h["term_spread"]
+    for name, log_weight in {"size": log_size - log_open, "data": log_data - log_open}.items():
+        made[name] = (log_weight - typical_log_term(name, parts, h, at, module)) / term_spread(name, h, at, module)
     logs = {"alpha": module.log(alpha), "beta": log_beta, "kappa": module.log(kappa)}
     for name, log_value in logs.items():
         made[name] = (log_value - typical_log_exponent(name, parts, h)) / h["exponent_spread"]
@@ -151,6 +153,15 @@ def to_normals(
     of_share = -_softplus(-parts["kappa"] / BEND, module) - log_size_share
     of_data = parts["data"] - log_data_share
     return joined(made, shape.blocks, module), (of_alpha + of_kappa + of_share + of_data).sum()
+
+
+def start(
+    evidence: LossEvidence, data: Mapping[str, FloatArray], h: Mapping[str, float], shape: LossShape
+) -> FloatArray:
+    """Coordinates to start from ``(normal,)``: the prior's centre, with levels at the runs' mean."""
+    parts = split(np.zeros(shape.normals), shape.blocks)
+    parts["level"] = (evidence.log_loss.mean(axis=0) - h["level_mean"]) / h["level_spread"]
+    return of_normals(np.asarray(joined(parts, shape.blocks, np)), data, h, shape)
 
 
 def of_normals(
@@ -168,9 +179,8 @@ def of_normals(
     )
     usual = pooled[:-1].mean(axis=0) - pooled[-1]
     at, sizes = data["place"], np.array([data["log_params"].min(), data["log_params"].max()])
-    alpha, beta, eta, kappa = (exponent(name, parts, h, np) for name in EXPONENTS)
-    log_size = typical_term("size", parts, h) + h["term_spread"] * parts["size"] - alpha * at[0]
-    log_data = typical_term("data", parts, h) + h["term_spread"] * parts["data"] - eta * at[1]
+    alpha, beta, kappa = (exponent(name, parts, h, np) for name in ("alpha", "beta", "kappa"))
+    log_size, log_data = (log_term(name, parts, h, at, np) for name in ("size", "data"))
     of_size = [np.exp(log_size - alpha * size) for size in sizes]
     of_data = [np.exp(log_data - kappa * size - beta * usual) for size in sizes]
     loss, apart = 1 + of_size[1] + of_data[1], sizes[1] - sizes[0]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.whitening import count, split
@@ -22,7 +23,7 @@ EXPONENTS = ("alpha", "beta", "eta", "kappa")
 TERMS = ("size", "data")
 
 ANCHOR_PARAMS, ANCHOR_TOKENS = 1e8, 2e10
-"""Size and tokens at which the ladders lie that the prior of the loss's terms was learnt from."""
+"""Size and tokens at which the ladders lie that the priors of the loss and of its terms were learnt from."""
 
 FURTHEST = 2 * float(np.log(10.0))
 """Distance from the anchor beyond which the law is not trusted to carry that prior: two decades."""
@@ -50,7 +51,7 @@ class LossShape:
     def blocks(self) -> dict[str, tuple[int, ...]]:
         """Shape of every block of standard normals, in order."""
         domains, sources = (self.domains,), (self.sources,)
-        blocks: dict[str, tuple[int, ...]] = {"level": domains}
+        blocks: dict[str, tuple[int, ...]] = {"level_typical": (), "level": domains}
         for name in (*TERMS, *EXPONENTS):
             blocks |= {f"{name}_typical": (), name: domains}
         blocks |= {"source": sources, "transfer": (self.sources, self.domains), "rho_typical": (), "rho": sources}
@@ -69,12 +70,6 @@ def place(evidence: LossEvidence) -> FloatArray:
     at = evidence.reference
     distance = [at.log_params[0] - np.log(ANCHOR_PARAMS), at.log_tokens[0] - np.log(ANCHOR_TOKENS)]
     return np.asarray(np.clip(distance, -FURTHEST, FURTHEST))
-
-
-def start(evidence: LossEvidence, shape: LossShape, h: dict[str, float]) -> FloatArray:
-    """Standard normals to start from: the prior's centre, with levels at the runs' mean."""
-    level = (evidence.log_loss.mean(axis=0) - h["level_mean"]) / h["level_sd"]
-    return np.concatenate([level, np.zeros(shape.normals - shape.domains)])
 
 
 def parameters(normals: Any, h: Mapping[str, Any], shape: LossShape, own: Any, at: Any, module: Any) -> dict[str, Any]:
@@ -103,22 +98,16 @@ def parameters(normals: Any, h: Mapping[str, Any], shape: LossShape, own: Any, a
     """
     exp, z = module.exp, split(normals, shape.blocks)
     made = {name: exponent(name, z, h, module) for name in EXPONENTS}
-    weights = [module.ones_like(z["level"])]
-    for position, (name, of) in enumerate(zip(TERMS, ("alpha", "eta"), strict=True)):
-        weights.append(exp(typical_term(name, z, h) + h["term_spread"] * z[name] - made[of] * at[position]))
-    weight = module.stack(weights)
-    worth = mixture_parameters(z, h, own, module)
-    return (
-        made
-        | worth
-        | {
-            "level": h["level_mean"] + h["level_sd"] * z["level"],
-            "terms": weight / weight.sum(axis=0),
-            "scale_loss": h["scale_loss"] * z["scale_loss"],
-            "scale_run": module.stack([h["scale_run"], h["scale_run"], h["scale_size"]]) * z["scale_run"],
-            "signal": exp(h["signal"] + h["signal_sd"] * z["signal"]),
-        }
-    )
+    weight = module.stack([module.ones_like(z["level"]), *(exp(log_term(name, z, h, at, module)) for name in TERMS)])
+    made |= {"terms": weight / weight.sum(axis=0)}
+    level = h["level_mean"] + h["level_sd"] * z["level_typical"] + h["level_spread"] * z["level"]
+    made |= mixture_parameters(z, h, own, module)
+    return made | {
+        "level": level - anchor_above(made, at),
+        "scale_loss": h["scale_loss"] * z["scale_loss"],
+        "scale_run": module.stack([h["scale_run"], h["scale_run"], h["scale_size"]]) * z["scale_run"],
+        "signal": exp(h["signal"] + h["signal_sd"] * z["signal"]),
+    }
 
 
 def exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any], module: Any) -> Any:
@@ -128,17 +117,49 @@ def exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any], module: Any)
 
 def log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
     """Its log ``(domain,)``."""
-    return typical_log_exponent(name, z, h) + h["exponent_spread"] * z[name]
+    log_value = typical_log_exponent(name, z, h) + h["exponent_spread"] * z[name]
+    return log_value + log_exponent("beta", z, h) if name == "eta" else log_value
 
 
 def typical_log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
-    """Log of an exponent's typical value over domains."""
+    """Log of an exponent's typical value over domains; of that of tokens its ratio to that of the mixture."""
     return h[name] + h["kappa_sd" if name == "kappa" else "exponent_sd"] * z[f"{name}_typical"]
 
 
-def typical_term(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
-    """Log of what size or data remove, against what nothing removes: its typical value over domains."""
-    return h[f"{name}_mean"] + h["term_sd"] * z[f"{name}_typical"]
+def anchor_above(made: Mapping[str, Any], at: Any) -> Any:
+    """Log loss at the anchor above that at the reference ``(domain,)``, on the reference's mixture."""
+    terms, exponents = made["terms"], tuple(made[name] for name in EXPONENTS)
+    return laws.log_mixture_loss(0.0, -at[0], -at[1], (terms[0], terms[1], terms[2]), exponents)
+
+
+def log_term(name: str, z: Mapping[str, Any], h: Mapping[str, Any], at: Any, module: Any) -> Any:
+    """Log of what size or data remove at the reference, against what nothing removes ``(domain,)``."""
+    return typical_log_term(name, z, h, at, module) + term_spread(name, h, at, module) * z[name]
+
+
+def typical_log_term(name: str, z: Mapping[str, Any], h: Mapping[str, Any], at: Any, module: Any) -> Any:
+    """Its typical value over domains.
+
+    The law carries it from the anchor with its usual exponents, so the further the reference, the less sure it is. The
+    ladder's own exponents would make a share that is not usual there a reason for exponents that no run has shown.
+    """
+    carried = _carried(name, h, at, module)
+    return h[f"{name}_mean"] - carried + _either(h["term_sd"], carried * h["exponent_sd"]) * z[f"{name}_typical"]
+
+
+def term_spread(name: str, h: Mapping[str, Any], at: Any, module: Any) -> Any:
+    """Its spread over domains; see `typical_log_term`."""
+    return _either(h["term_spread"], _carried(name, h, at, module) * h["exponent_spread"])
+
+
+def _carried(name: str, h: Mapping[str, Any], at: Any, module: Any) -> Any:
+    log_usual, distance = (h["alpha"], at[0]) if name == "size" else (h["beta"] + h["eta"], at[1])
+    return module.exp(log_usual) * distance
+
+
+def _either(first: Any, second: Any) -> Any:
+    """Standard deviation of a sum."""
+    return (first**2 + second**2) ** 0.5
 
 
 def mixture_parameters(z: Mapping[str, Any], h: Mapping[str, Any], own: Any, module: Any) -> dict[str, Any]:

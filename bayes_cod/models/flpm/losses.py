@@ -16,8 +16,8 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm import loss_graph, outlying
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_coordinates import law_at_runs, of_normals
-from bayes_cod.models.flpm.loss_parameters import LossShape, start
+from bayes_cod.models.flpm.loss_coordinates import law_at_runs, start
+from bayes_cod.models.flpm.loss_parameters import LossShape
 from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, law, of_parameters, predict
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import coordinates, find_mode, named, whiten, whiten_at
@@ -98,7 +98,7 @@ class MixtureLosses:
         def parameters(place: NDArray[np.float64]) -> dict[str, Any]:
             return law_at_runs(place, data, h, shape, np).parameters
 
-        mode = find_mode(compiled, data, of_normals(start(evidence, shape, h), data, h, shape))
+        mode = find_mode(compiled, data, start(evidence, data, h, shape))
         spread = self._spreads(evidence, parameters(mode))
         evidence = replace(evidence, notes=(*evidence.notes, *outlying.named(evidence, spread)))
         features = Features.of(evidence.points, spread)

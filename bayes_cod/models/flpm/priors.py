@@ -19,17 +19,21 @@ class LossPriors(Hyperparameters):
 
     Attributes
     ----------
-    level_mean, level_sd
-        Log loss at the reference (mean mixture, mean size and tokens), Normal: 1.5 to 8 nats per token.
+    level_mean, level_sd, level_spread
+        Log loss of a model of 1e8 parameters and 2e10 tokens on the runs' mean mixture: typical value, its uncertainty
+        (tokens are not of one length everywhere), spread over domains, Normal. Learnt from ladders of 2e7 to 2e8
+        parameters: 1.4 to 5 nats per token. So what lies beyond small runs is no loss that nobody has seen.
     size_mean, data_mean, term_sd, term_spread
-        Logits of the shares of the loss that size and data remove, against what nothing removes, for a model of 1e8
-        parameters and 2e10 tokens: typical value, its uncertainty, spread over domains, Normal. The law carries them to
-        the reference, at most two decades. Learnt from ladders of 2e7 to 2e8 parameters: of one family and mixture a
-        decade of size removes 10 to 28 % of a domain's loss, 15 % as a rule.
+        Logits of the shares of the loss that size and data remove, against what nothing removes, for the same model:
+        typical value, its uncertainty, spread over domains, Normal. The law carries them to the reference with its
+        usual exponents, at most two decades, the less sure the further. Learnt from the same ladders: of one family and
+        mixture a decade of size removes 10 to 28 % of a domain's loss, 15 % as a rule.
     alpha, beta, eta, kappa
-        Log of the typical exponent of size, mixture, tokens and of size in the data term. Those of size and tokens
-        were 0.1 to 0.3 and 0.2 to 0.4 on the ladders named above. On these the last was 0.02 to 0.06; where the data
-        term is nearly all of the loss, as in very small models, it alone says what size removes and must be larger.
+        Log of the typical exponent of size, of the mixture, of tokens against that of the mixture, and of size in the
+        data term. That of size was 0.1 to 0.3 on the ladders named above, that of tokens 0.6 to 1.6 times that of the
+        mixture (domains one standard deviation off), as if tokens worth something counted. The last was 0.02 to 0.06;
+        where the data term is nearly all of the loss, as in very small models, it alone says what size removes and must
+        be larger.
     exponent_sd, kappa_sd
         Uncertainty of the log of a typical exponent, Normal; of the last, shared by all domains, more: a ladder of one
         size says nothing about it.
@@ -58,15 +62,16 @@ class LossPriors(Hyperparameters):
         few runs go astray in all domains, and most scatter less than a normal of the same variance.
     """
 
-    level_mean: float = 1.25
-    level_sd: float = 0.75
+    level_mean: float = 1.2
+    level_sd: float = 0.4
+    level_spread: float = 0.35
     size_mean: float = -0.3
     data_mean: float = 0.3
     term_sd: float = 0.5
     term_spread: float = 0.35
     alpha: float = float(np.log(0.22))
     beta: float = float(np.log(0.3))
-    eta: float = float(np.log(0.3))
+    eta: float = -0.1
     kappa: float = float(np.log(0.07))
     kappa_sd: float = 0.6
     exponent_sd: float = 0.4

@@ -14,8 +14,8 @@ from bayes_cod.ladder import Ladder
 from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_coordinates import law_at_runs, of_normals
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, parameters
+from bayes_cod.models.flpm.loss_coordinates import law_at_runs, of_normals, start
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, anchor_above, parameters
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import split
 
@@ -42,13 +42,17 @@ def normals_behind(coordinates: np.ndarray, data: dict[str, Any], shape: LossSha
     """Standard normals that give the law of some coordinates, found from its parameters one by one."""
     made = law_at_runs(coordinates, data, H, shape, np).parameters
     parts = split(coordinates.copy(), shape.blocks)
-    parts["level"][:] = (made["level"] - H["level_mean"]) / H["level_sd"]
+    at_anchor = made["level"] + anchor_above(made, data["place"]) - H["level_sd"] * parts["level_typical"]
+    parts["level"][:] = (at_anchor - H["level_mean"]) / H["level_spread"]
     for name in EXPONENTS:
+        log_value = np.log(made[name] / made["beta"]) if name == "eta" else np.log(made[name])
         sd = H["kappa_sd" if name == "kappa" else "exponent_sd"]
-        parts[name][:] = (np.log(made[name]) - H[name] - sd * parts[f"{name}_typical"]) / H["exponent_spread"]
-    for place, (name, exponent) in enumerate((("size", "alpha"), ("data", "eta"))):
-        log_term = np.log(made["terms"][place + 1] / made["terms"][0]) + made[exponent] * data["place"][place]
-        parts[name][:] = (log_term - H[f"{name}_mean"] - H["term_sd"] * parts[f"{name}_typical"]) / H["term_spread"]
+        parts[name][:] = (log_value - H[name] - sd * parts[f"{name}_typical"]) / H["exponent_spread"]
+    usual = np.exp([H["alpha"], H["beta"] + H["eta"]]) * data["place"]
+    for index, name in enumerate(("size", "data")):
+        log_term = np.log(made["terms"][index + 1] / made["terms"][0]) + usual[index] - H[f"{name}_mean"]
+        log_term -= np.hypot(H["term_sd"], usual[index] * H["exponent_sd"]) * parts[f"{name}_typical"]
+        parts[name][:] = log_term / np.hypot(H["term_spread"], usual[index] * H["exponent_spread"])
     return np.concatenate([parts[name].reshape(-1) for name in shape.blocks])
 
 
@@ -70,7 +74,8 @@ def test_there_and_back(evidence: LossEvidence, seed: int) -> None:
     for name in asked.keys() - {"level"}:
         np.testing.assert_allclose(found.parameters[name], asked[name], rtol=1e-8, err_msg=name)
     mean = found.parameters["level"] + found.above.mean(axis=0)
-    np.testing.assert_allclose(mean, asked["level"])  # the level counts as that at the runs' mean
+    level = split(normals, shape.blocks)["level"]
+    np.testing.assert_allclose(mean, H["level_mean"] + H["level_spread"] * level)  # counts as that at the runs' mean
 
 
 def test_the_density_is_that_of_the_standard_normals(evidence: LossEvidence) -> None:
@@ -111,12 +116,25 @@ def test_coordinates_are_what_they_are_named_after(evidence: LossEvidence) -> No
     np.testing.assert_allclose(np.exp(parts["beta"]), data_share * made["beta"])
 
 
+def test_the_start_has_the_levels_of_the_runs(evidence: LossEvidence) -> None:
+    for runs in (evidence, of_one_size(evidence)):
+        data, shape = prepared(runs)
+        found = law_at_runs(start(runs, data, H, shape), data, H, shape, np)
+        mean = (found.parameters["level"] + found.above).mean(axis=0)
+        np.testing.assert_allclose(mean, evidence.log_loss.mean(axis=0))
+        np.testing.assert_allclose(found.parameters["terms"].sum(axis=0), 1.0)
+
+
 def test_runs_of_one_size_keep_standard_normals(evidence: LossEvidence) -> None:
     data, shape = prepared(of_one_size(evidence))
     assert not shape.sized
     normals = np.random.default_rng(0).standard_normal(shape.normals)
     np.testing.assert_array_equal(of_normals(normals, data, H, shape), normals)
     found = law_at_runs(normals, data, H, shape, np)
-    np.testing.assert_allclose(found.log_prior, -0.5 * (normals**2).sum())
-    asked = parameters(normals, H, shape, data["own"], data["place"], np)
-    np.testing.assert_array_equal(found.parameters["level"], asked["level"])
+    parts = split(normals.copy(), shape.blocks)
+    behind = (found.parameters["level"] + anchor_above(found.parameters, data["place"]) - H["level_mean"]) / H[
+        "level_spread"
+    ]
+    parts["level"][:] = behind - H["level_sd"] / H["level_spread"] * parts["level_typical"]
+    density = -0.5 * sum((part**2).sum() for part in parts.values())
+    np.testing.assert_allclose(found.log_prior, density)

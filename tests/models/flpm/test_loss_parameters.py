@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from bayes_cod.ladder import Ladder
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import ANCHOR_PARAMS, FURTHEST, LossShape, parameters, place, start
+from bayes_cod.models.flpm.loss_parameters import ANCHOR_PARAMS, FURTHEST, LossShape, parameters, place
 from bayes_cod.models.flpm.priors import LossPriors
 
 
@@ -28,14 +28,6 @@ def test_numpy_and_pytensor_agree(ladder: Ladder) -> None:
     assert plain.keys() == symbolic.keys()
     for name, value in plain.items():
         np.testing.assert_allclose(symbolic[name].eval(mode="FAST_COMPILE"), value, rtol=1e-12)
-
-
-def test_the_start_has_the_levels_of_the_runs(ladder: Ladder) -> None:
-    evidence, shape = prepared(ladder)
-    h = asdict(LossPriors())
-    made = parameters(start(evidence, shape, h), h, shape, evidence.own, place(evidence), np)
-    np.testing.assert_allclose(made["level"], evidence.log_loss.mean(axis=0))
-    np.testing.assert_allclose(made["terms"].sum(axis=0), 1.0)
 
 
 def test_small_models_lose_more_to_their_size(ladder: Ladder) -> None:
