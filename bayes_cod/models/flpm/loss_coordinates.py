@@ -34,6 +34,7 @@ from bayes_cod.models.flpm.loss_parameters import (
     LossShape,
     anchor_above,
     exponent,
+    level_sd,
     log_exponent,
     log_term,
     mixture_parameters,
@@ -103,7 +104,7 @@ def law_at_runs(
         tuple(made[name] for name in EXPONENTS),
     )
     parts = split(normals, shape.blocks)
-    shift = above.mean(axis=0) - anchor_above(made, data["place"]) + h["level_sd"] * parts["level_typical"]
+    shift = above.mean(axis=0) - anchor_above(made, data["place"]) + level_sd(h, data["place"]) * parts["level_typical"]
     made = made | {"level": made["level"] - shift}
     normals = joined(parts | {"level": parts["level"] - shift / h["level_spread"]}, shape.blocks, module)
     return LawAtRuns(made, above, log_prior - 0.5 * (normals**2).sum())

@@ -88,7 +88,7 @@ def build(shape: LossShape) -> pm.Model:
         values = pm.Data("priors", LossPriors().vector())
         h = {name: values[index] for index, name in enumerate(LossPriors.names())}
         sizes = {"log_shares": (n, n_source), "reference_log_shares": (n_source,), "own": (n_source, n_domain)}
-        sizes |= {"log_params": (n,), "log_tokens": (n,), "place": (2,)}
+        sizes |= {"log_params": (n,), "log_tokens": (n,), "place": (3,)}
         runs = {name: pm.Data(name, np.zeros(size)) for name, size in sizes.items()}
         covariates = pm.Data("covariates", np.zeros((n, 3)))
         log_loss = pm.Data("log_loss", np.zeros((n, n_domain)))

@@ -64,12 +64,17 @@ class LossShape:
 
 
 def place(evidence: LossEvidence) -> FloatArray:
-    """Log size and log tokens of the reference relative to the anchor ``(2,)``; 0 where only compute is known."""
+    """Where the reference lies ``(3,)``.
+
+    Log size and log tokens relative to the anchor, as far as the law is trusted to carry the prior, and what is left of
+    both distances. Where only compute is known, the place is not.
+    """
     if evidence.by_compute:
-        return np.zeros(2)
+        return np.array([0.0, 0.0, FURTHEST])
     at = evidence.reference
-    distance = [at.log_params[0] - np.log(ANCHOR_PARAMS), at.log_tokens[0] - np.log(ANCHOR_TOKENS)]
-    return np.asarray(np.clip(distance, -FURTHEST, FURTHEST))
+    distance = np.array([at.log_params[0] - np.log(ANCHOR_PARAMS), at.log_tokens[0] - np.log(ANCHOR_TOKENS)])
+    carried = np.clip(distance, -FURTHEST, FURTHEST)
+    return np.array([*carried, np.abs(distance - carried).sum()])
 
 
 def parameters(normals: Any, h: Mapping[str, Any], shape: LossShape, own: Any, at: Any, module: Any) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def parameters(normals: Any, h: Mapping[str, Any], shape: LossShape, own: Any, a
     made = {name: exponent(name, z, h, module) for name in EXPONENTS}
     weight = module.stack([module.ones_like(z["level"]), *(exp(log_term(name, z, h, at, module)) for name in TERMS)])
     made |= {"terms": weight / weight.sum(axis=0)}
-    level = h["level_mean"] + h["level_sd"] * z["level_typical"] + h["level_spread"] * z["level"]
+    level = h["level_mean"] + level_sd(h, at) * z["level_typical"] + h["level_spread"] * z["level"]
     made |= mixture_parameters(z, h, own, module)
     return made | {
         "level": level - anchor_above(made, at),
@@ -124,6 +129,11 @@ def log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
 def typical_log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
     """Log of an exponent's typical value over domains; of that of tokens its ratio to that of the mixture."""
     return h[name] + h["kappa_sd" if name == "kappa" else "exponent_sd"] * z[f"{name}_typical"]
+
+
+def level_sd(h: Mapping[str, Any], at: Any) -> Any:
+    """Uncertainty of the typical log loss; more where the law is not trusted to carry it."""
+    return _either(h["level_sd"], h["level_beyond"] * at[2])
 
 
 def anchor_above(made: Mapping[str, Any], at: Any) -> Any:

@@ -19,10 +19,11 @@ class LossPriors(Hyperparameters):
 
     Attributes
     ----------
-    level_mean, level_sd, level_spread
+    level_mean, level_sd, level_spread, level_beyond
         Log loss of a model of 1e8 parameters and 2e10 tokens on the runs' mean mixture: typical value, its uncertainty
         (tokens are not of one length everywhere), spread over domains, Normal. Learnt from ladders of 2e7 to 2e8
-        parameters: 1.4 to 5 nats per token. So what lies beyond small runs is no loss that nobody has seen.
+        parameters: 1.4 to 5 nats per token. So what lies beyond small runs is no loss that nobody has seen. The last:
+        uncertainty a natural log of size or tokens beyond the two decades that the law carries it.
     size_mean, data_mean, term_sd, term_spread
         Logits of the shares of the loss that size and data remove, against what nothing removes, for the same model:
         typical value, its uncertainty, spread over domains, Normal. The law carries them to the reference with its
@@ -65,6 +66,7 @@ class LossPriors(Hyperparameters):
     level_mean: float = 1.2
     level_sd: float = 0.4
     level_spread: float = 0.35
+    level_beyond: float = 0.3
     size_mean: float = -0.3
     data_mean: float = 0.3
     term_sd: float = 0.5

@@ -15,7 +15,7 @@ from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_coordinates import law_at_runs, of_normals, start
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, anchor_above, parameters
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, anchor_above, level_sd, parameters
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import split
 
@@ -42,13 +42,13 @@ def normals_behind(coordinates: np.ndarray, data: dict[str, Any], shape: LossSha
     """Standard normals that give the law of some coordinates, found from its parameters one by one."""
     made = law_at_runs(coordinates, data, H, shape, np).parameters
     parts = split(coordinates.copy(), shape.blocks)
-    at_anchor = made["level"] + anchor_above(made, data["place"]) - H["level_sd"] * parts["level_typical"]
+    at_anchor = made["level"] + anchor_above(made, data["place"]) - level_sd(H, data["place"]) * parts["level_typical"]
     parts["level"][:] = (at_anchor - H["level_mean"]) / H["level_spread"]
     for name in EXPONENTS:
         log_value = np.log(made[name] / made["beta"]) if name == "eta" else np.log(made[name])
         sd = H["kappa_sd" if name == "kappa" else "exponent_sd"]
         parts[name][:] = (log_value - H[name] - sd * parts[f"{name}_typical"]) / H["exponent_spread"]
-    usual = np.exp([H["alpha"], H["beta"] + H["eta"]]) * data["place"]
+    usual = np.exp([H["alpha"], H["beta"] + H["eta"]]) * data["place"][:2]
     for index, name in enumerate(("size", "data")):
         log_term = np.log(made["terms"][index + 1] / made["terms"][0]) + usual[index] - H[f"{name}_mean"]
         log_term -= np.hypot(H["term_sd"], usual[index] * H["exponent_sd"]) * parts[f"{name}_typical"]
@@ -135,6 +135,6 @@ def test_runs_of_one_size_keep_standard_normals(evidence: LossEvidence) -> None:
     behind = (found.parameters["level"] + anchor_above(found.parameters, data["place"]) - H["level_mean"]) / H[
         "level_spread"
     ]
-    parts["level"][:] = behind - H["level_sd"] / H["level_spread"] * parts["level_typical"]
+    parts["level"][:] = behind - level_sd(H, data["place"]) / H["level_spread"] * parts["level_typical"]
     density = -0.5 * sum((part**2).sum() for part in parts.values())
     np.testing.assert_allclose(found.log_prior, density)

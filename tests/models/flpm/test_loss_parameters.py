@@ -10,7 +10,15 @@ import pytensor.tensor as pt
 from bayes_cod.ladder import Ladder
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import ANCHOR_PARAMS, FURTHEST, LossShape, parameters, place
+from bayes_cod.models.flpm.loss_parameters import (
+    ANCHOR_PARAMS,
+    ANCHOR_TOKENS,
+    FURTHEST,
+    LossShape,
+    level_sd,
+    parameters,
+    place,
+)
 from bayes_cod.models.flpm.priors import LossPriors
 
 
@@ -47,4 +55,21 @@ def test_small_models_lose_more_to_their_size(ladder: Ladder) -> None:
 
 def test_compute_alone_has_no_place(ladder: Ladder) -> None:
     evidence, _ = prepared(ladder)
-    np.testing.assert_array_equal(place(replace(evidence, by_compute=True)), 0.0)
+    np.testing.assert_array_equal(place(replace(evidence, by_compute=True))[:2], 0.0)
+
+
+def test_a_level_is_unsure_where_the_law_can_not_carry_it(ladder: Ladder) -> None:
+    evidence, _ = prepared(ladder)
+    h = asdict(LossPriors())
+
+    def unsure(params: float, tokens: float = ANCHOR_TOKENS) -> float:
+        n = len(evidence.points)
+        moved = {"log_params": np.full(n, np.log(params)), "log_tokens": np.full(n, np.log(tokens))}
+        return float(level_sd(h, place(replace(evidence, points=replace(evidence.points, **moved)))))
+
+    edge = ANCHOR_PARAMS * np.exp(-FURTHEST)
+    np.testing.assert_allclose([unsure(ANCHOR_PARAMS), unsure(edge)], h["level_sd"])
+    beyond = unsure(edge * np.exp(-2.0))
+    np.testing.assert_allclose(beyond, np.hypot(h["level_sd"], 2 * h["level_beyond"]))
+    assert unsure(edge * np.exp(-2.0), ANCHOR_TOKENS * np.exp(-FURTHEST - 1)) > beyond
+    assert level_sd(h, place(replace(evidence, by_compute=True))) > beyond  # only compute known: the place is not
