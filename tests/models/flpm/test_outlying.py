@@ -11,8 +11,9 @@ import pytest
 from bayes_cod.models.flpm import outlying
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.loss_coordinates import law_at_runs
 from bayes_cod.models.flpm.loss_graph import Relative, arrays, build
-from bayes_cod.models.flpm.loss_parameters import LossShape, parameters
+from bayes_cod.models.flpm.loss_parameters import LossShape
 from bayes_cod.models.flpm.loss_predict import law, of_parameters
 from bayes_cod.models.flpm.priors import LossPriors
 
@@ -92,7 +93,7 @@ def test_the_graph_measures_residuals_in_units_of_the_run_s_spread() -> None:
     features = Features.of(evidence.points)
     shape = LossShape.of(evidence, features)
     data = arrays(evidence, features, priors)
-    made = parameters(np.zeros(shape.normals), asdict(priors), shape, data["own"], data["place"], np)
+    made = law_at_runs(np.zeros(shape.normals), data, asdict(priors), shape, np).parameters
     at_zero = of_parameters({name: np.asarray(value)[None] for name, value in made.items()})
     mean, _ = law(at_zero, 0, Relative.of(evidence.points, evidence.reference))
     with build(shape) as model:
