@@ -1,4 +1,4 @@
-r"""What the sampler of the domain-loss stage moves in: what runs of several sizes tell, and what they leave open.
+"""What the sampler of the domain-loss stage moves in: what runs of several sizes tell, and what they leave open.
 
 Runs of a small and a large size tell the loss of a domain at both, and the slope in the mixture at both, within a few
 hundredths. How irreducible loss, size term and data term add up to these stays open, on ridges that are thin and bent
@@ -27,11 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence
 from bayes_cod.models.flpm.loss_parameters import (
-    EXPONENTS,
     LossShape,
+    above_reference,
     anchor_above,
     exponent,
     level_sd,
@@ -39,6 +38,7 @@ from bayes_cod.models.flpm.loss_parameters import (
     log_term,
     mixture_parameters,
     parameters,
+    relative_worth,
     term_spread,
     typical_log_exponent,
     typical_log_term,
@@ -88,21 +88,13 @@ def law_at_runs(
     module
         NumPy or PyTensor.
     """
-    worth = mixture_parameters(split(coordinates, shape.blocks), h, data["own"], module)
-    pooled = laws.log_pooled_shares(data["log_shares"], worth["log_transfer"], worth["rho"])
-    pooled = pooled - laws.log_pooled_shares(data["reference_log_shares"][None, :], worth["log_transfer"], worth["rho"])
+    worth = _worth(split(coordinates, shape.blocks), data, h, module)
     normals, log_prior = coordinates, 0.0
     if shape.sized:
-        sizes = (data["log_params"].min(), data["log_params"].max())
-        normals, log_prior = to_normals(coordinates, h, shape, data["place"], sizes, pooled.mean(axis=0), module)
+        usual = worth.mean(axis=0)
+        normals, log_prior = to_normals(coordinates, h, shape, data["place"], _sizes(data), usual, module)
     made = parameters(normals, h, shape, data["own"], data["place"], module)
-    above = laws.log_mixture_loss(
-        pooled,
-        data["log_params"][:, None],
-        data["log_tokens"][:, None],
-        (made["terms"][0], made["terms"][1], made["terms"][2]),
-        tuple(made[name] for name in EXPONENTS),
-    )
+    above = above_reference(made, worth, data["log_params"][:, None], data["log_tokens"][:, None])
     parts = split(normals, shape.blocks)
     shift = above.mean(axis=0) - anchor_above(made, data["place"]) + level_sd(h, data["place"]) * parts["level_typical"]
     made = made | {"level": made["level"] - shift}
@@ -172,14 +164,8 @@ def of_normals(
     if not shape.sized:
         return normals
     parts = split(normals, shape.blocks)
-    worth = mixture_parameters(parts, h, data["own"], np)
-    pooled = laws.log_pooled_shares(
-        np.concatenate([data["log_shares"], data["reference_log_shares"][None, :]]),
-        worth["log_transfer"],
-        worth["rho"],
-    )
-    usual = pooled[:-1].mean(axis=0) - pooled[-1]
-    at, sizes = data["place"], np.array([data["log_params"].min(), data["log_params"].max()])
+    usual = _worth(parts, data, h, np).mean(axis=0)
+    at, sizes = data["place"], _sizes(data)
     alpha, beta, kappa = (exponent(name, parts, h, np) for name in ("alpha", "beta", "kappa"))
     log_size, log_data = (log_term(name, parts, h, at, np) for name in ("size", "data"))
     of_size = [np.exp(log_size - alpha * size) for size in sizes]
@@ -193,6 +179,17 @@ def of_normals(
     made["alpha"] = np.log(alpha - np.log((1 + of_size[0]) / (1 + of_size[1])) / apart)
     made["beta"] = log_exponent("beta", parts, h) + np.log(of_data[1] / loss)
     return np.asarray(joined(made, shape.blocks, np))
+
+
+def _worth(parts: Mapping[str, Any], data: Mapping[str, Any], h: Mapping[str, Any], module: Any) -> Any:
+    """`relative_worth` of the runs' mixtures."""
+    made = mixture_parameters(parts, h, data["own"], module)
+    return relative_worth(data["log_shares"], data["reference_log_shares"], made["log_transfer"], made["rho"])
+
+
+def _sizes(data: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Log size of the smallest and the largest run relative to the reference."""
+    return data["log_params"].min(), data["log_params"].max()
 
 
 def _softplus(x: Any, module: Any) -> Any:

@@ -31,9 +31,7 @@ FURTHEST = 2 * float(np.log(10.0))
 
 @dataclass(frozen=True)
 class LossShape:
-    """What a compiled model depends on: numbers of points, training domains, validation domains and features, and
-    whether the runs differ in size.
-    """
+    """What a compiled model depends on: how many points, domains and features, and whether the runs differ in size."""
 
     points: int
     sources: int
@@ -138,8 +136,19 @@ def level_sd(h: Mapping[str, Any], at: Any) -> Any:
 
 def anchor_above(made: Mapping[str, Any], at: Any) -> Any:
     """Log loss at the anchor above that at the reference ``(domain,)``, on the reference's mixture."""
+    return above_reference(made, 0.0, -at[0], -at[1])
+
+
+def above_reference(made: Mapping[str, Any], worth: Any, log_params: Any, log_tokens: Any) -> Any:
+    """Log loss above that at the reference, of `relative_worth`, log size and log tokens against the reference's."""
     terms, exponents = made["terms"], tuple(made[name] for name in EXPONENTS)
-    return laws.log_mixture_loss(0.0, -at[0], -at[1], (terms[0], terms[1], terms[2]), exponents)
+    return laws.log_mixture_loss(worth, log_params, log_tokens, (terms[0], terms[1], terms[2]), exponents)
+
+
+def relative_worth(log_shares: Any, reference_log_shares: Any, log_transfer: Any, rho: Any) -> Any:
+    """Log of what mixtures are worth to each domain, against the reference's ``(point, domain)``."""
+    worth = laws.log_pooled_shares(log_shares, log_transfer, rho)
+    return worth - laws.log_pooled_shares(reference_log_shares[None, :], log_transfer, rho)
 
 
 def log_term(name: str, z: Mapping[str, Any], h: Mapping[str, Any], at: Any, module: Any) -> Any:

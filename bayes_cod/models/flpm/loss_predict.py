@@ -13,7 +13,7 @@ from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS
+from bayes_cod.models.flpm.loss_parameters import EXPONENTS, relative_worth
 from bayes_cod.models.flpm.luck import astray, astray_jointly, left_out, shaped
 from bayes_cod.models.flpm.priors import LossPriors
 
@@ -135,11 +135,8 @@ def of_parameters(named: Mapping[str, FloatArray]) -> LossDraws:
 
 def law(draws: LossDraws, index: int, at: Relative) -> tuple[FloatArray, FloatArray]:
     """Log loss of the law and scale of the noise at some points for one draw, ``(point, domain)`` each."""
-    rho, transfer = draws.rho[index], draws.log_transfer[index]
-    pooled = laws.log_pooled_shares(at.log_shares, transfer, rho)
-    pooled = pooled - laws.log_pooled_shares(at.reference_log_shares[None], transfer, rho)
     above = laws.log_mixture_loss(
-        pooled,
+        relative_worth(at.log_shares, at.reference_log_shares, draws.log_transfer[index], draws.rho[index]),
         at.log_params[:, None],
         at.log_tokens[:, None],
         tuple(draws.terms[index]),
