@@ -126,7 +126,7 @@ def log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
 
 def typical_log_exponent(name: str, z: Mapping[str, Any], h: Mapping[str, Any]) -> Any:
     """Log of an exponent's typical value over domains; of that of tokens its ratio to that of the mixture."""
-    return h[name] + h["kappa_sd" if name == "kappa" else "exponent_sd"] * z[f"{name}_typical"]
+    return h[name] + h["eta_sd" if name == "eta" else "exponent_sd"] * z[f"{name}_typical"]
 
 
 def level_sd(h: Mapping[str, Any], at: Any) -> Any:

@@ -35,9 +35,9 @@ class LossPriors(Hyperparameters):
         mixture (domains one standard deviation off), as if tokens worth something counted. The last was 0.02 to 0.06;
         where the data term is nearly all of the loss, as in very small models, it alone says what size removes and must
         be larger.
-    exponent_sd, kappa_sd
-        Uncertainty of the log of a typical exponent, Normal; of the last, shared by all domains, more: a ladder of one
-        size says nothing about it.
+    exponent_sd, eta_sd
+        Uncertainty of the log of a typical exponent, Normal; of that of tokens against that of the mixture, less. Very
+        small models, and runs of one size, may lie far from the ladders that the values were learnt from.
     exponent_spread
         Spread of a domain's log exponents around the typical one, fixed: few sizes and mixtures determine them poorly,
         and learning the spread as well would give a funnel. What size removes varies by a fifth to a third over the
@@ -53,7 +53,9 @@ class LossPriors(Hyperparameters):
         number of domains, log of the tokens still to come), and per unit of log size; Normal with mean 0. Runs far from
         the usual mixture scatter more, and so do runs of a size at which much emerges.
     signal, signal_sd
-        Variance of smooth departures from the law against that of noise, LogNormal.
+        Variance of smooth departures from the law against that of noise, LogNormal. Small unless the runs say
+        otherwise, as hundreds of them do: departures also vary with size, and a few tens of runs would leave so much to
+        them that exponents stay at their prior.
     noise
         Typical noise of the log loss (inverse Wishart, `noise_df` degrees of freedom above the smallest allowed).
     noise_df
@@ -75,8 +77,8 @@ class LossPriors(Hyperparameters):
     beta: float = float(np.log(0.3))
     eta: float = -0.1
     kappa: float = float(np.log(0.07))
-    kappa_sd: float = 0.6
-    exponent_sd: float = 0.4
+    exponent_sd: float = 0.6
+    eta_sd: float = 0.4
     exponent_spread: float = 0.35
     rho_mean: float = 0.3
     rho_sd: float = 0.7
@@ -87,8 +89,8 @@ class LossPriors(Hyperparameters):
     scale_loss: float = 1.5
     scale_run: float = 0.4
     scale_size: float = 0.3
-    signal: float = 0.0
-    signal_sd: float = 1.0
+    signal: float = -2.0
+    signal_sd: float = 0.7
     noise: float = 0.015
     noise_df: float = 4.0
     noise_shape: float = 30.0

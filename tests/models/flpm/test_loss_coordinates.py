@@ -46,7 +46,7 @@ def normals_behind(coordinates: np.ndarray, data: dict[str, Any], shape: LossSha
     parts["level"][:] = (at_anchor - H["level_mean"]) / H["level_spread"]
     for name in EXPONENTS:
         log_value = np.log(made[name] / made["beta"]) if name == "eta" else np.log(made[name])
-        sd = H["kappa_sd" if name == "kappa" else "exponent_sd"]
+        sd = H["eta_sd" if name == "eta" else "exponent_sd"]
         parts[name][:] = (log_value - H[name] - sd * parts[f"{name}_typical"]) / H["exponent_spread"]
     usual = np.exp([H["alpha"], H["beta"] + H["eta"]]) * data["place"][:2]
     for index, name in enumerate(("size", "data")):
