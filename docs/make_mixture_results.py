@@ -23,7 +23,7 @@ from sklearn.model_selection import KFold
 from bayes_cod.datasets import microladder
 from bayes_cod.evaluation.scores import crps
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses
+from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
 from bayes_cod.models.flpm.losses import MixtureLosses
 from bayes_cod.published.flpm import FLPM
@@ -37,8 +37,7 @@ LARGEST_FITTED = {"5Mix": 201_541_632, "RedPajama": 201_541_632, "3Mix": 85_056_
 
 def score(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, object]:
     """One row of results; draws are losses ``(sample, point, domain)``, truth ``(point, domain)``."""
-    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
-    inside = (truth >= low) & (truth <= high)
+    middle, inside = np.median(draws, axis=0), interval_holds(draws, truth, 0.9)
     spread = draws.shape[0] > 1
     return {
         "method": name,
@@ -46,9 +45,16 @@ def score(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, object]:
         "error": float(np.abs(middle - truth).mean()),
         "CRPS": float(crps(draws, truth).mean()),
         "rank of mean": float(spearmanr(middle.mean(axis=1), truth.mean(axis=1))[0]),
+        "50 % holds": float(interval_holds(draws, truth, 0.5).mean()) if spread else np.nan,
         "90 % holds": float(inside.mean()) if spread else np.nan,
         "by domain": f"{inside.mean(axis=0).min():.2f} to {inside.mean(axis=0).max():.2f}" if spread else "",
     }
+
+
+def interval_holds(draws: np.ndarray, truth: np.ndarray, level: float) -> np.ndarray:
+    """Whether the central interval of some level holds the truth, of the shape of the truth; draws come first."""
+    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    return (truth >= low) & (truth <= high)
 
 
 def conformal(
@@ -74,14 +80,20 @@ def truths(ladder: Ladder, models: list[str], domains: tuple[str, ...]) -> np.nd
     return final.pivot_table(index="model", columns="domain", values="loss").loc[models, list(domains)].to_numpy()
 
 
+def fit_losses(ladder: Ladder, sampler: SamplerSettings, settings: LossSettings | None = None) -> MixtureLosses:
+    """Fitted once, with a line on how sampling went."""
+    start = time.perf_counter()
+    model = MixtureLosses(0, settings=settings, sampler=sampler, retry=False).fit(ladder)
+    report_gate(model, time.perf_counter() - start)
+    return model
+
+
 def regmix(folder: Path, sampler: SamplerSettings) -> None:
     """Fitted to 512 mixtures at 1M; 256 others at 1M and 60M."""
     ladder = read_tables(folder / "regmix_pile17.csv.gz")
     names = [str(name) for name in ladder.models["model"]]
     parts = {part: [name for name in names if name.startswith(part)] for part in ("1M-train", "1M-test", "60M-test")}
-    start = time.perf_counter()
-    model = MixtureLosses(0, sampler=sampler, retry=False).fit(ladder.select(models=parts["1M-train"]))
-    report_gate(model, time.perf_counter() - start)
+    model = fit_losses(ladder.select(models=parts["1M-train"]), sampler)
     evidence = model.evidence
     shares, log_loss = evidence.points.shares, evidence.log_loss
     baselines: dict[str, Callable[[], object]] = {
@@ -93,32 +105,29 @@ def regmix(folder: Path, sampler: SamplerSettings) -> None:
     points = {part: model.points([ladder.target(name) for name in parts[part]])[0] for part in parts}
     for part in ("1M-test", "60M-test"):  # the baselines know no size: the same forecast for both
         truth = truths(ladder, parts[part], evidence.domains)
-        rows = [score("bayes-flpm", np.exp(model.forecast(points[part]).observed), truth)]
+        draws = np.exp(model.forecast(points[part]).observed)
+        rows = [score("bayes-flpm", draws, truth)]
         if part == "1M-test":
             rows += [
                 score(f"{name}+conformal", conformal(make, shares, log_loss, points[part].shares), truth)
                 for name, make in baselines.items()
             ]
         show(part, rows)
-        show_domains(model, points[part], truth)
+        show_domains(evidence.domains, draws, truth)
 
 
 def regmix_within(folder: Path, sampler: SamplerSettings) -> None:
     """Fitted to three quarters of the 512 mixtures at 1M, drawn at random; the fourth, for each quarter in turn."""
     ladder = read_tables(folder / "regmix_pile17.csv.gz")
     names = [str(name) for name in ladder.models["model"] if str(name).startswith("1M-train")]
-    for number, quarter in enumerate(np.split(np.random.default_rng(3).permutation(names), 4)):
-        held = [str(name) for name in quarter]
-        start = time.perf_counter()
-        kept = ladder.select(models=[name for name in names if name not in held])
-        model = MixtureLosses(0, sampler=sampler, retry=False).fit(kept)
-        report_gate(model, time.perf_counter() - start)
-        points, _ = model.points([ladder.target(name) for name in held])
-        draws, truth = np.exp(model.forecast(points).observed), truths(ladder, held, model.evidence.domains)
-        low, high = np.quantile(draws, [0.25, 0.75], axis=0)
-        row = score("bayes-flpm", draws, truth) | {"50 % holds": ((truth >= low) & (truth <= high)).mean()}
-        show(f"quarter {number + 1}", [row])
-        show_domains(model, points, truth)
+    shuffled = np.random.default_rng(3).permutation(names)
+    for number, (fitted, ahead) in enumerate(KFold(4).split(shuffled), start=1):
+        model = fit_losses(ladder.select(models=[str(name) for name in shuffled[fitted]]), sampler)
+        runs = [str(name) for name in shuffled[ahead]]
+        points, _ = model.points([ladder.target(name) for name in runs])
+        draws, truth = np.exp(model.forecast(points).observed), truths(ladder, runs, model.evidence.domains)
+        show(f"quarter {number}", [score("bayes-flpm", draws, truth)])
+        show_domains(model.evidence.domains, draws, truth)
 
 
 def one_size(folder: Path, sampler: SamplerSettings) -> None:
@@ -128,23 +137,21 @@ def one_size(folder: Path, sampler: SamplerSettings) -> None:
     small, large = (
         [str(name) for name in sizes.index[chosen]] for chosen in (sizes == sizes.min(), sizes > sizes.min())
     )
-    start = time.perf_counter()
-    model = MixtureLosses(0, sampler=sampler, retry=False).fit(ladder.select(models=small))
-    report_gate(model, time.perf_counter() - start)
+    model = fit_losses(ladder.select(models=small), sampler)
     ahead = gather_losses(ladder.select(models=large), LossSettings())
     truth = np.exp(ahead.log_loss)
     points, _ = model.points(targets_of(ahead))
-    show(f"{len(truth)} runs of 160M to 410M", [score("bayes-flpm", np.exp(model.forecast(points).observed), truth)])
-    show_domains(model, points, truth)
-
-
-def show_domains(model: MixtureLosses, points: Points, truth: np.ndarray) -> None:
-    """Print coverage, and median forecast and truth of the mean over runs, by domain."""
     draws = np.exp(model.forecast(points).observed)
+    show(f"{len(truth)} runs of 160M to 410M", [score("bayes-flpm", draws, truth)])
+    show_domains(model.evidence.domains, draws, truth)
+
+
+def show_domains(domains: tuple[str, ...], draws: np.ndarray, truth: np.ndarray) -> None:
+    """Print coverage, and median forecast and truth of the mean over runs, by domain."""
     low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
-    rows = {"holds": ((truth >= low) & (truth <= high)).mean(axis=0), "median": middle.mean(axis=0)}
+    rows = {"holds": interval_holds(draws, truth, 0.9).mean(axis=0), "median": middle.mean(axis=0)}
     rows |= {"truth": truth.mean(axis=0), "width": (high - low).mean(axis=0)}
-    print(pd.DataFrame(rows, index=list(model.evidence.domains)).round(3).to_string(), flush=True)
+    print(pd.DataFrame(rows, index=list(domains)).round(3).to_string(), flush=True)
 
 
 def report_gate(model: MixtureLosses, seconds: float) -> None:
@@ -165,10 +172,7 @@ def dml(family: str, folder: Path, sampler: SamplerSettings) -> None:
     sizes = ladder.models.set_index("model")["params"]
     small = [str(name) for name in sizes.index[sizes <= LARGEST_FITTED[family]]]
     large = ladder.select(models=[str(name) for name in sizes.index[sizes > LARGEST_FITTED[family]]])
-    start = time.perf_counter()
-    settings = LossSettings("late")
-    model = MixtureLosses(0, settings=settings, sampler=sampler, retry=False).fit(ladder.select(models=small))
-    report_gate(model, time.perf_counter() - start)
+    model = fit_losses(ladder.select(models=small), sampler, LossSettings("late"))
     every = LossSettings("late", progress=1e-6, most=10_000)
     seen, ahead = gather_losses(ladder.select(models=small), every), gather_losses(large, every)
     targets = targets_of(ahead)
@@ -268,7 +272,7 @@ def micro_row(name: str, draws: np.ndarray, truth: np.ndarray) -> dict[str, obje
         "error": 100 * np.abs(middle - truth).mean(),
         "CRPS": 100 * crps(draws, truth).mean(),
         "bias": 100 * (middle - truth).mean(),
-        "90 % holds": ((truth >= low) & (truth <= high)).mean() if len(draws) > 1 else np.nan,
+        "90 % holds": interval_holds(draws, truth, 0.9).mean() if len(draws) > 1 else np.nan,
         "width": 100 * (high - low).mean(),
     }
 
