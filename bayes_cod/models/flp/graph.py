@@ -11,8 +11,8 @@ with n, d relative to the last rung and h the learning rate over its peak. Score
     score = floor_b + (top_b - floor_b) F(eta; skew) + noise.
 
 The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Luck and noise grow
-with the distance behind the furthest row, as the walks ahead of it do. Every array is `pm.Data`, so one compilation
-serves all ladders of a shape.
+with the distance behind the furthest row, as the walks ahead of it do. Some benchmarks level off early; which do is
+summed out. Every array is `pm.Data`, so one compilation serves all ladders of a shape.
 """
 
 from __future__ import annotations
@@ -235,12 +235,16 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
 
     floor = pm.Deterministic("floor", floor_of(floor_z, guess, is_open, p, pt))
-    top = pm.Deterministic("top", top_of(floor, p["ceiling"]))
     position = expected + (reached - expected[last])[run] + late * undecayed
     eta = height + pt.exp(log_slope) * position[:, None]
     scatter, walk = binomial * pt.exp(dispersion), own_walk * pt.sqrt(behind)[:, None]
-    log_density = log_density_of(score, eta, floor, top, scatter, least, walk, skew, pt)
-    pm.Potential("scores", (seen * log_density).sum())
+
+    def of_kind(ceiling: Any) -> Any:
+        log_density = log_density_of(score, eta, floor, top_of(floor, ceiling), scatter, least, walk, skew, pt)
+        return (seen * log_density).sum(axis=0)
+
+    rising, levelling, share = of_kind(p["ceiling"]), of_kind(p["early_ceiling"]), p["levelling_share"]
+    pm.Potential("scores", pt.logaddexp(pt.log1p(-share) + rising, pt.log(share) + levelling).sum())
 
 
 def _walk(p: dict[str, Any], name: str) -> Any:

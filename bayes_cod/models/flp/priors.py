@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 from bayes_cod.models.hyperparameters import Hyperparameters
 
+type FloatArray = NDArray[np.float64]
+
+KINDS = ("rising", "levelling")
+"""Kinds of benchmarks: those that rise to the top and those that level off early; the order of axes ``kind``."""
+
 
 @dataclass(frozen=True)
 class Priors(Hyperparameters):
@@ -52,8 +57,10 @@ class Priors(Hyperparameters):
     open_floor, open_floor_mean, open_floor_sd
         Floor of open questions: the first times ``e^x`` below x = 0 and ``1 + x`` above it, x Normal: a median of
         three quarters of a point, from nothing to ten points, without a long ridge where it is next to nothing.
-    ceiling
-        Share of questions that stay unanswered (label noise), fixed.
+    ceiling, early_ceiling, levelling_share
+        Share of what lies above the floor that stays unanswered, fixed: of most benchmarks next to nothing, of a share
+        of them, which is fixed too, more (wrong keys, questions that no training answers). Which level off early is
+        summed out.
     luck, luck_shape
         Scale of the luck of a run in progress that all its benchmarks share, beyond its loss, Gamma (mean, shape): not
         near zero, where the sampler would meet a funnel, and not so large that runs stand anywhere whatever their loss.
@@ -97,6 +104,8 @@ class Priors(Hyperparameters):
     open_floor_mean: float = -1.0
     open_floor_sd: float = 1.5
     ceiling: float = 0.01
+    early_ceiling: float = 0.12
+    levelling_share: float = 0.3
     luck: float = 0.07
     luck_shape: float = 3.0
     undecayed_score: float = 0.2
@@ -110,7 +119,17 @@ class Priors(Hyperparameters):
     dispersion_sd: float = 0.7
     dispersion_spread: float = 0.6
 
-    def log_height(self, height: NDArray[np.float64], skew: float) -> NDArray[np.float64]:
+    @property
+    def shares(self) -> FloatArray:
+        """Shares of `KINDS` among benchmarks ``(kind,)``."""
+        return np.array([1 - self.levelling_share, self.levelling_share])
+
+    @property
+    def ceilings(self) -> FloatArray:
+        """What benchmarks of `KINDS` leave unanswered ``(kind,)``."""
+        return np.array([self.ceiling, self.early_ceiling])
+
+    def log_height(self, height: FloatArray, skew: float) -> FloatArray:
         """Log density of heights up to a constant, in the shape given."""
         above = height - self.height_mean
         sd = np.where(above > 0, self.height_sd, self.height_sd_below * np.sqrt(skew))

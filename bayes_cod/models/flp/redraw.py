@@ -17,14 +17,14 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_t
 from sklearn.mixture import GaussianMixture
 
 from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.noise import log_density_of
 from bayes_cod.models.flp.predict import flat
-from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.priors import KINDS, Priors
 
 type FloatArray = NDArray[np.float64]
 
@@ -61,12 +61,14 @@ def redraw(
     Returns
     -------
     xarray.Dataset
-        With new height, log_slope, floor, top and dispersion; what only the sampler moves in is left out.
+        With new height, log_slope, floor and dispersion, and with kind (of `KINDS`) and top; what only the sampler
+        moves in is left out.
     """
     rng = np.random.default_rng([seed, 31])
     drawn = {str(name): flat(posterior, str(name)) for name in posterior}
     common = Common.of(drawn, data)
-    made = {name: drawn[name].copy() for name in (*OWN, "floor", "top")}
+    made = {name: drawn[name].copy() for name in (*OWN, "floor")}
+    kind = np.zeros(made["height"].shape, dtype=int)
     for column in range(n_benchmark):
         conditional = Conditional(common, data, priors, column)
         own = np.stack([made[name][:, column] for name in OWN], axis=-1)
@@ -75,10 +77,10 @@ def redraw(
         for place, name in enumerate(OWN):
             made[name][:, column] = own[:, place]
         made["floor"][:, column] = conditional.floor(own[:, OWN.index("floor_z")])
-        made["top"][:, column] = graph.top_of(made["floor"][:, column], priors.ceiling)
-    new = {
-        name: (array.dims, made[str(name)].reshape(array.shape)) for name, array in posterior.items() if name in made
-    }
+        kind[:, column] = conditional.kinds(own, rng)
+    made |= {"kind": kind, "top": graph.top_of(made["floor"], priors.ceilings[kind])}
+    like = posterior["height"]
+    new = {name: (like.dims, values.reshape(like.shape)) for name, values in made.items()}
     return posterior.assign(new).drop_vars(SAMPLER_ONLY)
 
 
@@ -166,6 +168,15 @@ class Conditional:
 
     def log_density(self, own: FloatArray) -> FloatArray:
         """Log density up to a constant of each sample ``(sample, candidate)``, of ``(sample, candidate, own)``."""
+        return np.asarray(logsumexp(self._by_kind(own), axis=0))
+
+    def kinds(self, own: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Kind of the benchmark, drawn given its own parameters ``(sample, own)``; an index into `KINDS`."""
+        share = softmax(self._by_kind(own[:, None])[..., 0], axis=0)
+        return np.asarray((share.cumsum(axis=0) < rng.random(len(own))).sum(axis=0).clip(max=len(KINDS) - 1))
+
+    def _by_kind(self, own: FloatArray) -> FloatArray:
+        """Log density of each kind ``(kind, sample, candidate)``."""
         common, priors = self._common, self._priors
         height, log_slope, floor_z, dispersion = np.moveaxis(own, -1, 0)
         floor = self.floor(floor_z)
@@ -174,7 +185,7 @@ class Conditional:
             self._score,
             eta,
             floor[..., None],
-            graph.top_of(floor, priors.ceiling)[..., None],
+            graph.top_of(floor, priors.ceilings[:, None, None])[..., None],
             (self._of_benchmark["binomial"] * np.exp(dispersion))[..., None],
             self._of_benchmark["least_variance"],
             common.own_walk[:, None, None] * np.sqrt(self._behind),
@@ -184,7 +195,8 @@ class Conditional:
         slope_z = (log_slope - common.slope_mean[:, None]) / common.slope_spread[:, None]
         dispersion_z = (dispersion - common.dispersion_mean[:, None]) / priors.dispersion_spread
         normal = -0.5 * (floor_z**2 + slope_z**2 + dispersion_z**2)
-        return np.asarray(likelihood @ self._seen + normal + priors.log_height(height, self._skew))
+        by_kind = likelihood @ self._seen + np.log(priors.shares)[:, None, None]
+        return np.asarray(by_kind + normal + priors.log_height(height, self._skew))
 
 
 def _pick(own: FloatArray, conditional: Conditional, rng: np.random.Generator) -> FloatArray:

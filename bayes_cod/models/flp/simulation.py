@@ -135,6 +135,7 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     floor = floor_of(
         rng.standard_normal(n_benchmark), evidence.chance, evidence.chance < OPEN_FLOOR, asdict(priors), np
     )
+    kind = rng.choice(len(priors.shares), n_benchmark, p=priors.shares)
     dispersion_mean = rng.normal(priors.dispersion, priors.dispersion_sd)
     draws = Draws(
         loss_level=np.array([[level]]),
@@ -147,7 +148,7 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         height=_height(n_benchmark, priors, skew, rng)[None],
         log_slope=slope_mean + spread * rng.standard_normal((1, n_benchmark)),
         floor=floor[None],
-        top=top_of(floor, priors.ceiling)[None],
+        top=top_of(floor, priors.ceilings[kind])[None],
         dispersion=dispersion_mean + priors.dispersion_spread * rng.standard_normal((1, n_benchmark)),
         skew=np.array([skew]),
         score_luck=np.array([luck_scale]),

@@ -35,6 +35,14 @@ def test_heights_are_drawn_from_both_pieces_of_their_prior() -> None:
         assert np.sqrt((above[above > 0] ** 2).mean()) == pytest.approx(priors.height_sd, rel=0.08)
 
 
+def test_kinds_of_benchmarks_are_drawn_by_their_shares() -> None:
+    priors, design = Priors(), Design(chance=(0.25,) * 2000, n_questions=(1000.0,) * 2000)
+    draws = simulate(design, priors, 1.0, 3).draws
+    unanswered = (1 - draws.top) / (1 - draws.floor)
+    assert unanswered.min() == pytest.approx(priors.ceiling) and unanswered.max() == pytest.approx(priors.early_ceiling)
+    assert (unanswered > 0.1).mean() == pytest.approx(priors.levelling_share, abs=0.04)
+
+
 @pytest.mark.slow
 def test_simulated_ladders_are_fitted_and_ranked() -> None:
     sampler = SamplerSettings(draws=100, tune=200, chains=2, cores=2, target_accept=0.9)

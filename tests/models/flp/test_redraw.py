@@ -99,7 +99,7 @@ def test_what_is_drawn_anew(posterior: xr.Dataset, data: dict[str, np.ndarray]) 
     anew = redraw(posterior, data, N_BENCHMARK, Priors(), 3)
     assert not set(SAMPLER_ONLY) & set(anew)
     assert anew.equals(redraw(posterior, data, N_BENCHMARK, Priors(), 3))
-    for name in ("height", "log_slope", "dispersion", "floor", "top"):
+    for name in ("height", "log_slope", "dispersion", "floor"):
         before, after = posterior[name].values, anew[name].values
         changed = (before != after)[..., :N_BENCHMARK]
         assert changed.mean() > 0.7
@@ -107,6 +107,30 @@ def test_what_is_drawn_anew(posterior: xr.Dataset, data: dict[str, np.ndarray]) 
     for name in ("weight", "run_progress", "own_walk", "score_luck"):
         assert anew[name].equals(posterior[name])
     assert (anew["top"] > anew["floor"]).all()
+
+
+def test_a_benchmark_that_levels_off_is_told_from_one_that_rises(data: dict[str, np.ndarray]) -> None:
+    priors, n = Priors(), len(EVIDENCE.run)
+    shared = {
+        "slope_mean": -0.5,
+        "slope_spread": 0.3,
+        "dispersion_mean": 0.0,
+        "own_walk": 0.1,
+    }
+    common = Common(
+        np.tile(data["progress"].mean(axis=1), (500, 1)),
+        np.ones(500),
+        np.zeros(500),
+        0.0,
+        **{name: np.full(500, value) for name, value in shared.items()},
+    )
+    own = np.tile([8.0, -0.5, 0.0, 0.0], (500, 1))
+    assert OWN == ("height", "log_slope", "floor_z", "dispersion")
+    for kind, ceiling in enumerate(priors.ceilings):
+        score = np.zeros_like(data["score"])
+        score[:n, 0] = graph.top_of(data["floor_guess"][0], ceiling)
+        conditional = Conditional(common, data | {"score": score}, priors, 0)
+        assert (conditional.kinds(own, np.random.default_rng(2)) == kind).mean() > 0.9
 
 
 def test_a_mode_that_no_chain_left_is_found(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
