@@ -1,8 +1,8 @@
 """Calibration of a Bayesian model by simulation: ``python docs/make_calibration.py MODEL DIR --simulations 200``.
 
-MODEL is cod, cod-map, flp or flpm. Ladders are drawn from the priors and fitted, and the true parameters and target
-scores ranked among the draws. Writes ``ranks.csv``, ``calibration.csv`` and ``calibration.svg``; prints the table. Exit
-code 1 if some ranks are not uniform.
+MODEL is cod, cod-map, flp, flp-pooled (with two other families) or flpm. Ladders are drawn from the priors and fitted,
+and the true parameters and target scores ranked among the draws. Writes ``ranks.csv``, ``calibration.csv`` and
+``calibration.svg``; prints the table. Exit code 1 if some ranks are not uniform.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MODELS: dict[str, Callable[[int], Ranked]] = {
     "cod": cod.ranks_of,
     "cod-map": cod.mapped_ranks_of,
     "flp": flp.ranks_of,
+    "flp-pooled": flp.pooled_ranks_of,
     "flpm": flpm.ranks_of,
 }
 

@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder, open_prior
+from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior
 from bayes_cod.errors import InputError
 from bayes_cod.output import Writer, check_folder, write_together
 
@@ -62,8 +62,11 @@ def backtest(
         typer.Option(help="What orders the models: training compute, or size (for grids of size and tokens)."),
     ] = "flops",
     pool: Annotated[
-        Literal["others", "none"],
-        typer.Option(help="What methods that learn from other families are given: this ladder's others, or none."),
+        str,
+        typer.Option(
+            help="What methods that learn from other families (bayes-cod, bayes-flp) are given: others (of this "
+            "ladder), none, or another ladder's path."
+        ),
     ] = "none",
     prior: Annotated[
         Path | None,
@@ -129,7 +132,7 @@ def backtest(
             min_rungs=min_rungs,
             max_decades=max_decades,
             cut_by=cut_by,
-            pool=pool,
+            pool=open_pool(pool) or "none",
             seed=seed,
             n_jobs=None if dask else jobs,
             folder=out / JOBS,

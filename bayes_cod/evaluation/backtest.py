@@ -22,7 +22,7 @@ BATCHES = 8
 """Batches a worker that jobs are divided into at least: few leave workers idle at the end, many cost transfers."""
 
 Progress = Callable[[int, int, str], None]
-Pool = Literal["others", "none"]
+Pool = Literal["others", "none"] | Ladder
 
 
 def backtest(
@@ -67,7 +67,8 @@ def backtest(
         size.
     pool
         "others": methods that learn from other families are given the full ladders of all families but the one
-        forecast, on its benchmarks; "none": they get nothing.
+        forecast, on its benchmarks; another ladder: they are given its families, but never the one forecast nor a model
+        of its names; "none": they get nothing.
     seed
         Same seed, data and code give the same numbers.
     n_jobs
@@ -93,7 +94,8 @@ def backtest(
     fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
     _check_unseen(made, fits)
     data_hash = chosen.data_hash()
-    jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=pool) for method in methods for fit in fits]
+    named = pool if isinstance(pool, str) else pool.data_hash()
+    jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=named) for method in methods for fit in fits]
     store = None if folder is None else Path(folder)
     results = _resume(jobs, store)
     report = progress or _silent
@@ -105,14 +107,14 @@ def backtest(
     return pd.concat([results[job.key] for job in jobs], ignore_index=True)[list(COLUMNS)]
 
 
-def _check(methods: Sequence[Method], pool: str) -> list[Forecaster]:
+def _check(methods: Sequence[Method], pool: Pool) -> list[Forecaster]:
     names = [method.name for method in methods]
     if not names:
         raise InputError("no method was given to test; see bayes_cod.methods.names()")
     if len(set(names)) < len(names):
         raise InputError(f"methods must have different names; given: {', '.join(names)}")
-    if pool not in ("others", "none"):
-        raise InputError(f"pool is '{pool}'; expected 'others' or 'none'")
+    if isinstance(pool, str) and pool not in ("others", "none"):
+        raise InputError(f"pool is '{pool}'; expected 'others', 'none' or a ladder")
     # an unknown name or setting fails now and not hours later
     return [method.make(method.name, 0, **method.settings) for method in methods]
 
@@ -148,7 +150,8 @@ def _run(
 
     @lru_cache(maxsize=1)  # neighbouring batches are often of one family
     def view(family: str) -> View:
-        return View(ladder.select(family=family), _others(ladder, family) if pool == "others" else None)
+        own = ladder.select(family=family)
+        return View(own, None if pool == "none" else _others(ladder if isinstance(pool, str) else pool, own, family))
 
     def task(number: int, batch: list[Job]) -> Any:
         return joblib.delayed(_numbered)(number, batch, view(batch[0].fit.family), folder)
@@ -162,11 +165,11 @@ def _numbered(number: int, batch: list[Job], view: View, folder: Path | None) ->
     return number, run_batch(batch, view, folder)
 
 
-def _others(ladder: Ladder, family: str) -> Ladder | None:
-    """Full ladders of all other families; None if there is none."""
-    names = [str(name) for name in ladder.models.loc[ladder.models["family"] != family, "model"]]
-    pool = ladder.select(models=names)
-    return replace(pool, name=f"{ladder.name} without {family}") if pool.evaluated else None
+def _others(source: Ladder, own: Ladder, family: str) -> Ladder | None:
+    """Full ladders of all other families, none of the family's own models among them; None if there is none."""
+    other = (source.models["family"] != family) & ~source.models["model"].isin(own.models["model"])
+    pool = source.select(models=[str(name) for name in source.models.loc[other, "model"]])
+    return replace(pool, name=f"{source.name} without {family}") if pool.evaluated else None
 
 
 def _batches(jobs: Sequence[Job], workers: int) -> list[list[Job]]:

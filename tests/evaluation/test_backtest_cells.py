@@ -15,7 +15,7 @@ from evaluation_fakes import BENCHMARKS, make_fake, small_ladder
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import Method, backtest
 from bayes_cod.evaluation.cells import COLUMNS, VALUES, plan
-from bayes_cod.evaluation.jobs import job_seed
+from bayes_cod.evaluation.jobs import job_seed, make_job
 from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES
 
 LADDER = small_ladder()
@@ -114,6 +114,24 @@ def test_nothing_above_the_cut_is_ever_shown(tmp_path: Path) -> None:
         assert not any(name.startswith(family) for name in seen["pool"])
         assert seen["pool"] == seen["pool_evaluated"]
         assert "gamma-1" in seen["pool"]
+
+
+def test_a_pool_from_elsewhere_never_holds_the_family_that_is_forecast(tmp_path: Path) -> None:
+    renamed = replace(LADDER, models=LADDER.models.assign(family=LADDER.models["family"].replace("beta", "copy")))
+    backtest(LADDER, [fake(seen=str(tmp_path))], families=["beta"], pool=renamed)
+    (file,) = tmp_path.iterdir()
+    pool = json.loads(file.read_text())["pool"]
+    assert "alpha-3" in pool and "gamma-1" in pool
+    assert not any(name.startswith("beta") for name in pool)
+
+
+def test_another_pool_is_another_job() -> None:
+    (fit,) = plan(LADDER, families=["beta"])
+    keys = {
+        make_job(fake(), fit, data_hash="x", seed=0, pool=pool).key
+        for pool in ("none", LADDER.data_hash(), LADDER.select(family="alpha").data_hash())
+    }
+    assert len(keys) == 3
 
 
 def test_no_pool_on_request_or_without_other_families(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
-from bayes_cod.models.flp.losses import LossSeries, loss_series
+from bayes_cod.models.flp.losses import LossSeries, loss_series, same_series
 
 type FloatArray = NDArray[np.float64]
 
@@ -41,6 +41,8 @@ class EvidenceSettings:
         Rungs of less compute than this many decades below the largest are left out, but never so that fewer than
         `least_rungs` of different compute are left: over many decades neither the loss law nor one map holds, and what
         tells of the models ahead are the rungs near them.
+    decades_ahead
+        Models of other families with more compute than this many decades beyond the largest rung are left out.
     """
 
     parts: int = 3
@@ -49,6 +51,7 @@ class EvidenceSettings:
     weight: float = 1.0
     decades: float = 3.0
     least_rungs: int = 6
+    decades_ahead: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Evidence:
     Attributes
     ----------
     rungs
-        Final models by compute: model, flops, params, tokens.
+        Final models of the ladder itself by compute: model, flops, params, tokens.
     series
         Names of the losses.
     benchmarks
@@ -66,7 +69,10 @@ class Evidence:
     chance, n_questions
         ``(benchmark,)``; chance is 0 and questions are 1,000 where unknown.
     run
-        Index of the rung a row belongs to ``(row,)``; final models come first, in order.
+        Index of the final model a row belongs to ``(row,)``; final models come first, in order: the ladder's own, then
+        those of pooled families.
+    family
+        Family of a row ``(row,)``: 0 is the one to forecast, the others are those pooled with it.
     flops, params, tokens
         Of each row ``(row,)``; params and tokens are NaN where any is missing.
     undecayed
@@ -87,6 +93,7 @@ class Evidence:
     chance: FloatArray
     n_questions: FloatArray
     run: NDArray[np.int64]
+    family: NDArray[np.int64]
     flops: FloatArray
     params: FloatArray
     tokens: FloatArray
@@ -99,8 +106,18 @@ class Evidence:
 
     @property
     def n_rungs(self) -> int:
-        """Number of final models."""
+        """Number of final models of the ladder itself."""
         return len(self.rungs)
+
+    @property
+    def n_runs(self) -> int:
+        """Number of final models, those of pooled families included."""
+        return int(self.run.max()) + 1
+
+    @property
+    def n_pooled(self) -> int:
+        """Number of pooled families."""
+        return int(self.family.max())
 
     @property
     def sized(self) -> bool:
@@ -108,7 +125,7 @@ class Evidence:
         return bool(np.isfinite(self.params).all() and np.isfinite(self.tokens).all())
 
 
-def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
+def gather(ladder: Ladder, settings: EvidenceSettings, pool: Ladder | None = None) -> Evidence:
     """Rows of losses and scores.
 
     Parameters
@@ -117,6 +134,8 @@ def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
         One family, cut already applied.
     settings
         See `EvidenceSettings`.
+    pool
+        Other families, whose final models are added; see `_pooled_rows`.
 
     Raises
     ------
@@ -124,10 +143,7 @@ def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
         If the ladder has no losses, or fewer than `MIN_RUNGS` rungs with both losses and scores.
     """
     found = loss_series(ladder)
-    rungs = ladder.rungs()
-    have = set.intersection(*(set(series.final.index) for series in found)) & set(ladder.observed_scores["model"])
-    rungs = rungs[rungs["model"].isin(have)].reset_index(drop=True)
-    rungs, n_left_out = _near(rungs, settings)
+    rungs, n_left_out = _near(_evaluated(ladder, found), settings)
     if rungs["flops"].nunique() < MIN_RUNGS:
         raise InputError(
             f"the method 'bayes-flp' needs {MIN_RUNGS} rungs of different compute with losses and scores, but ladder "
@@ -136,7 +152,8 @@ def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
     benchmarks = tuple(ladder.benchmark_names)
     final = _final_rows(ladder, rungs, found, benchmarks)
     along = _along_training(ladder, rungs, found, benchmarks, settings)
-    rows = final if along is None else pd.concat([final, along], ignore_index=True)
+    pooled, pool_notes = ([], []) if pool is None else _pooled_rows(pool, rungs, found, benchmarks, settings)
+    rows = pd.concat([final, *pooled, *([] if along is None else [along])], ignore_index=True)
     names = [series.name for series in found]
     table = ladder.observed_scores.groupby("benchmark", observed=True)["n_questions"].first()
     questions = np.array([float(table.get(name, np.nan)) for name in benchmarks])
@@ -147,6 +164,7 @@ def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
         chance=np.nan_to_num(np.array([ladder.chance(name) for name in benchmarks])),
         n_questions=np.where(np.isfinite(questions), questions, 1000.0),
         run=rows["run"].to_numpy(dtype=np.int64),
+        family=rows["family"].to_numpy(dtype=np.int64),
         flops=rows["flops"].to_numpy(dtype=float),
         params=rows["params"].to_numpy(dtype=float),
         tokens=rows["tokens"].to_numpy(dtype=float),
@@ -155,8 +173,55 @@ def gather(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
         log_loss=rows[[f"loss:{name}" for name in names]].to_numpy(dtype=float),
         log_loss_se=rows[[f"se:{name}" for name in names]].fillna(0.0).to_numpy(dtype=float),
         score=rows[[f"score:{name}" for name in benchmarks]].to_numpy(dtype=float),
-        notes=_notes(found, along, n_left_out, settings),
+        notes=(*_notes(found, along, n_left_out, settings), *pool_notes),
     )
+
+
+def _evaluated(ladder: Ladder, found: list[LossSeries]) -> pd.DataFrame:
+    """Rungs that have all losses, and scores."""
+    rungs = ladder.rungs()
+    have = set.intersection(*(set(series.final.index) for series in found)) & set(ladder.observed_scores["model"])
+    return rungs[rungs["model"].isin(have)].reset_index(drop=True)
+
+
+def _pooled_rows(
+    pool: Ladder, own: pd.DataFrame, found: list[LossSeries], benchmarks: tuple[str, ...], settings: EvidenceSettings
+) -> tuple[list[pd.DataFrame], list[str]]:
+    """Final models of other families, as far as they have the same losses.
+
+    Those far below or beyond the ladder's largest are left out (`settings`), and those without size or tokens where the
+    ladder's own models have them.
+
+    Returns
+    -------
+    tuple
+        One table a family, and what a user should know.
+    """
+    largest = float(own["flops"].max())
+    sized = all(bool(np.isfinite(_numbers(own, name)).all()) for name in ("params", "tokens"))
+    tables: list[pd.DataFrame] = []
+    used: list[str] = []
+    unused: list[str] = []
+    start = len(own)
+    for family in sorted(pool.families):
+        other = pool.select(family=family)
+        series = same_series(other, found)
+        rungs = pd.DataFrame({"flops": []}) if series is None else _evaluated(other, series)
+        near = rungs["flops"].between(largest / 10**settings.decades, largest * 10**settings.decades_ahead)
+        rungs = rungs[near]
+        if sized and len(rungs):
+            rungs = rungs[np.isfinite(_numbers(rungs, "params")) & np.isfinite(_numbers(rungs, "tokens"))]
+        if series is None or rungs.empty:
+            unused.append(family)
+            continue
+        table = _final_rows(other, rungs.reset_index(drop=True), series, benchmarks)
+        tables.append(table.assign(run=start + np.arange(len(table)), family=len(tables) + 1))
+        used.append(f"{family} ({len(table)} models)")
+        start += len(table)
+    notes = [f"pooled with {', '.join(used)}"] if used else []
+    if unused:
+        notes.append(f"of the pool, without the same losses or models near enough, not used: {', '.join(unused)}")
+    return tables, notes
 
 
 def _near(rungs: pd.DataFrame, settings: EvidenceSettings) -> tuple[pd.DataFrame, int]:
@@ -186,6 +251,7 @@ def _final_rows(
     models = list(rungs["model"])
     columns: dict[str, object] = {
         "run": np.arange(len(rungs)),
+        "family": 0,
         "flops": rungs["flops"].to_numpy(dtype=float),
         "params": _numbers(rungs, "params"),
         "tokens": _numbers(rungs, "tokens"),
@@ -242,6 +308,7 @@ def _along_training(
     rows["tokens"] = np.exp(rows["log_tokens"])
     rows["params"] = _numbers(owner, "params")
     rows["flops"] = owner["flops"].to_numpy(dtype=float) * rows["tokens"] / owner["tokens"].to_numpy(dtype=float)
+    rows["family"] = 0
     rows["weight"] = settings.weight / rows.groupby("run")["part"].transform("size")
     return rows
 

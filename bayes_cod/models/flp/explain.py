@@ -80,13 +80,14 @@ def score_map(evidence: Evidence, draws: Draws, scale: Scale, furthest: float) -
 
 
 def observations(evidence: Evidence) -> pd.DataFrame:
-    """Losses and scores that the map was fitted to: benchmark, loss (first series), score, is_final."""
-    n_row, n_benchmark = evidence.score.shape
+    """The ladder's own losses and scores the map was fitted to: benchmark, loss (first series), score, is_final."""
+    own = evidence.family == 0
+    n_row, n_benchmark = int(own.sum()), len(evidence.benchmarks)
     table = pd.DataFrame(
         {
             "benchmark": np.tile(np.array(evidence.benchmarks), n_row),
-            "loss": np.repeat(np.exp(evidence.log_loss[:, 0]), n_benchmark),
-            "score": evidence.score.ravel(),
+            "loss": np.repeat(np.exp(evidence.log_loss[own, 0]), n_benchmark),
+            "score": evidence.score[own].ravel(),
             "is_final": np.repeat(np.arange(n_row) < evidence.n_rungs, n_benchmark),
         }
     )

@@ -104,14 +104,14 @@ class BayesianFLP:
         ladder
             One family's rungs with losses (of benchmarks or validation sets) and scores, checkpoints included.
         pool
-            Not used by this model.
+            Other families, which tell where benchmarks rise at a loss, and how losses depart from the law.
 
         Raises
         ------
         InputError
             Without losses, or with fewer than three rungs that have losses and scores.
         """
-        evidence = gather(ladder, self.settings)
+        evidence = gather(ladder, self.settings, pool)
         return self.fit_evidence(evidence, Scale.of(evidence))
 
     def fit_evidence(self, evidence: Evidence, scale: Scale) -> Self:

@@ -12,7 +12,9 @@ with n, d relative to the last rung and h the learning rate over its peak. Score
 
 The weights w sum to 1; that of log compute makes the direct one-stage law a limit of the model. Luck and noise grow
 with the distance behind the furthest row, as the walks ahead of it do. Some benchmarks level off early; which do is
-summed out. Every array is `pm.Data`, so one compilation serves all ladders of a shape.
+summed out. Rows of pooled families have levels, places and heights of their own, and share the loss's departures from
+the law; without a pool none of this is in the graph. Every array is `pm.Data`, so one compilation serves all ladders of
+a shape.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from bayes_cod import laws
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.noise import log_density_of, log_student_t
 from bayes_cod.models.flp.priors import Priors
-from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.flp.progress import BENDS, Scale
 
 SCALE_DEGREES = 3.0
 OPEN_FLOOR = 0.005
@@ -43,6 +45,7 @@ type FloatArray = NDArray[np.float64]
 _ROW_STEPS = (16, 24, 36, 48, 60, 72, 96, 128, 192, 256, 384, 512)
 _RUN_STEPS = (8, 36, 96)
 _BENCHMARK_STEPS = (8, 24, 48, 136)
+_FAMILY_STEPS = (3, 8, 24)
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,17 @@ class Shape:
     runs: int
     benchmarks: int
     series: int
+    pooled: int = 0
 
     @classmethod
     def of(cls, evidence: Evidence) -> Shape:
         """The smallest padded shape that holds the evidence."""
         return cls(
             rows=_padded(len(evidence.run), _ROW_STEPS),
-            runs=_padded(evidence.n_rungs, _RUN_STEPS),
+            runs=_padded(evidence.n_runs, _RUN_STEPS),
             benchmarks=_padded(len(evidence.benchmarks), _BENCHMARK_STEPS),
             series=len(evidence.series),
+            pooled=_padded(evidence.n_pooled, _FAMILY_STEPS) if evidence.n_pooled else 0,
         )
 
 
@@ -86,12 +91,21 @@ def arrays(
     n = evidence.n_questions
     loss_seen = np.isfinite(evidence.log_loss) * evidence.weight[:, None]
     rows, runs, wide = shape.rows, shape.runs, shape.benchmarks
-    anchor, known = _informed(evidence, progress.mean(axis=-1))
+    middle = np.median(np.nan_to_num(progress), axis=-1)  # one loss may fall much faster beyond the ladder
+    anchor, known = _informed(evidence, middle)
+    last = np.minimum(np.arange(runs), evidence.n_runs - 1).astype(np.int32)
+    behind = scale.behind(evidence.log_loss, evidence.flops, evidence.family)
+    of_pool = {
+        "family": _fill(evidence.family.astype(np.int32), (rows,), 0),
+        "bent": _fill(scale.bent(evidence.flops), (rows, BENDS), 0.0),
+        "apart": _fill(np.abs(scale.decades(evidence.flops)) * (evidence.family > 0), (rows,), 0.0),
+    }
     return {
         "priors": priors.vector(),
         "skew": np.array([skew]),
         "run": _fill(evidence.run.astype(np.int32), (rows,), runs - 1),
-        "last": np.minimum(np.arange(runs), evidence.n_rungs - 1).astype(np.int32),
+        "last": last,
+        "start": middle[last],
         "size": _fill(size, (rows,), 0.0),
         "tokens": _fill(tokens, (rows,), 0.0),
         "undecayed": _fill(evidence.undecayed, (rows,), 0.0),
@@ -100,16 +114,17 @@ def arrays(
         "loss_seen": _fill(loss_seen, (rows, shape.series), 0.0),
         "loss_reference": scale.log_loss.copy(),
         "progress": _fill(np.nan_to_num(progress), (rows, shape.series + 1), 0.0),
-        "behind": _fill(scale.behind(evidence.log_loss, evidence.flops), (rows,), 0.0),
+        "behind": _fill(behind, (rows,), 0.0),
         "score": _fill(score, (rows, wide), 0.5),
         "binomial": _fill(np.sqrt(1 / n), (wide,), 1.0),
         "least_variance": _fill(0.5 / n, (wide,), 0.25),
         "seen": _fill(seen, (rows, wide), 0.0),
         "anchor": _fill(anchor, (wide,), 0.0),
         "known": _fill(known, (wide,), 0.0),
-        "there": _fill(np.ones(evidence.n_rungs), (runs,), 0.0),
+        "there": _fill(np.ones(evidence.n_runs), (runs,), 0.0),
         "floor_guess": _fill(np.maximum(evidence.chance, OPEN_FLOOR), (wide,), 0.25),
         "open": _fill((evidence.chance < OPEN_FLOOR).astype(float), (wide,), 0.0),
+        **(of_pool if shape.pooled else {}),
     }
 
 
@@ -118,7 +133,7 @@ def _informed(evidence: Evidence, progress: FloatArray) -> tuple[FloatArray, Flo
 
     Only coordinates of the sampler hang on these, not the model.
     """
-    n = evidence.n_rungs
+    n = evidence.n_runs
     score, position = evidence.score[:n], progress[:n, None]
     rise = (score - evidence.chance) / (1 - evidence.chance)
     share = np.clip(np.nan_to_num(rise), LEAST_SHARE, 1 - LEAST_SHARE)
@@ -129,8 +144,8 @@ def _informed(evidence: Evidence, progress: FloatArray) -> tuple[FloatArray, Flo
     return anchor, (high - low > KNOWN_RISE + 4 * se).astype(float)
 
 
-_SHARED = ("priors", "run", "undecayed")
-_OF_LOSS = ("size", "tokens", "log_loss", "log_loss_se", "loss_seen", "loss_reference")
+_SHARED = ("priors", "run", "undecayed", "family")
+_OF_LOSS = ("size", "tokens", "log_loss", "log_loss_se", "loss_seen", "loss_reference", "bent", "apart")
 
 
 def of_stage(data: Mapping[str, NDArray[Any]], stage: Literal["loss", "score"]) -> dict[str, NDArray[Any]]:
@@ -147,14 +162,14 @@ def _fill(values: NDArray[Any], shape: tuple[int, ...], empty: float) -> NDArray
 def build_loss(shape: Shape) -> pm.Model:
     """The loss stage for a shape, with placeholder data."""
     with pm.Model() as model:
-        _loss_stage(_priors(), shape.rows, shape.runs, shape.series)
+        _loss_stage(_priors(), shape)
     return model
 
 
 def build_score(shape: Shape) -> pm.Model:
     """The score stage for a shape, with placeholder data."""
     with pm.Model() as model:
-        _score_stage(_priors(), shape.rows, shape.runs, shape.benchmarks, shape.series)
+        _score_stage(_priors(), shape)
     return model
 
 
@@ -167,7 +182,8 @@ def _data(name: str, value: NDArray[Any]) -> Any:
     return pm.Data(name, value)
 
 
-def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
+def _loss_stage(p: dict[str, Any], shape: Shape) -> None:
+    rows, runs, n_series = shape.rows, shape.runs, shape.series
     run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
     size, tokens = _data("size", np.zeros(rows)), _data("tokens", np.zeros(rows))
     log_loss = _data("log_loss", np.zeros((rows, n_series)))
@@ -191,7 +207,11 @@ def _loss_stage(p: dict[str, Any], rows: int, runs: int, n_series: int) -> None:
         pt.exp(exponent[:, 1]),
     )
     mean = reference + p["level_sd"] * level + pt.log(law) + undecayed[:, None] * rise + luck_scale * luck[run][:, None]
-    scale = pt.sqrt(noise**2 + se**2)
+    variance = noise**2 + se**2
+    if shape.pooled:
+        departure, drift = _departures(p, shape)
+        mean, variance = mean + departure, variance + drift**2
+    scale = pt.sqrt(variance)
     pm.Potential("losses", (seen * log_student_t(log_loss - mean, scale, pt)).sum())
 
 
@@ -203,7 +223,25 @@ def _scale(p: dict[str, Any], name: str, n_series: int) -> Any:
     return pm.Deterministic(name, pt.exp(log_scale))
 
 
-def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: int) -> None:
+def _departures(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
+    """How losses depart from the ladder's law (row, series), and how far those of other families may drift from it.
+
+    Families have levels of their own, and share a random walk along compute.
+    """
+    rows, n_series = shape.rows, shape.series
+    family = _data("family", np.zeros(rows, dtype=np.int32))
+    bent, apart = _data("bent", np.zeros((rows, BENDS))), _data("apart", np.zeros(rows))
+    level = p["family_loss"] * pm.Normal("family_loss_z", 0.0, 1.0, shape=(shape.pooled, n_series))
+    walk, drift = (
+        pm.LogNormal(name, p[name], p["loss_walk_sd"], shape=n_series) for name in ("loss_walk", "loss_drift")
+    )
+    steps = pm.Deterministic("loss_bends", walk * pm.Normal("loss_walk_z", 0.0, 1.0, shape=(BENDS, n_series)))
+    levels = pt.concatenate([pt.zeros((1, n_series)), level])
+    return levels[family] + bent @ steps, drift * pt.sqrt(apart)[:, None]
+
+
+def _score_stage(p: dict[str, Any], shape: Shape) -> None:
+    rows, runs, wide, n_series = shape.rows, shape.runs, shape.benchmarks, shape.series
     run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
     last = _data("last", np.zeros(runs, dtype=np.int32))
     progress, behind = _data("progress", np.zeros((rows, n_series + 1))), _data("behind", np.zeros(rows))
@@ -221,9 +259,12 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
     luck_scale = pm.Gamma("score_luck", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck"])
     expected = (progress * weight).sum(axis=1)
+    if shape.pooled:
+        shift, own_heights = _families(p, shape)
+        expected = expected + shift
     shared_walk, own_walk = _walk(p, "shared_walk"), _walk(p, "own_walk")
     astray = pt.sqrt(luck_scale**2 + shared_walk**2 * behind[last])
-    start = progress.mean(axis=1)[last]  # chains begin where the losses put a run; elsewhere are lesser modes
+    start = _data("start", np.zeros(runs))  # chains begin where the losses put a run; elsewhere are lesser modes
     there = _data("there", np.ones(runs))
     moved = pm.Normal(
         "run_moved", there * (expected[last] - start) / RUN_UNIT, there * astray / RUN_UNIT + (1 - there), shape=runs
@@ -237,6 +278,8 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
     floor = pm.Deterministic("floor", floor_of(floor_z, guess, is_open, p, pt))
     position = expected + (reached - expected[last])[run] + late * undecayed
     eta = height + pt.exp(log_slope) * position[:, None]
+    if shape.pooled:
+        eta = eta + own_heights
     scatter, walk = binomial * pt.exp(dispersion), own_walk * pt.sqrt(behind)[:, None]
 
     def of_kind(ceiling: Any) -> Any:
@@ -245,6 +288,17 @@ def _score_stage(p: dict[str, Any], rows: int, runs: int, wide: int, n_series: i
 
     rising, levelling, share = of_kind(p["ceiling"]), of_kind(p["early_ceiling"]), p["levelling_share"]
     pm.Potential("scores", pt.logaddexp(pt.log1p(-share) + rising, pt.log(share) + levelling).sum())
+
+
+def _families(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
+    """How far rows of pooled families stand beyond their losses (row), and what their eta is more (row, benchmark)."""
+    family = _data("family", np.zeros(shape.rows, dtype=np.int32))
+    height = pm.LogNormal("family_height_sd", p["family_height"], p["family_height_spread"])
+    shifts = p["family_shift"] * pm.Normal("family_shift_z", 0.0, 1.0, shape=shape.pooled)
+    heights = height * pm.Normal("family_height_z", 0.0, 1.0, shape=(shape.pooled, shape.benchmarks))
+    shifts = pm.Deterministic("family_shift", pt.concatenate([pt.zeros(1), shifts]))
+    heights = pm.Deterministic("family_height", pt.concatenate([pt.zeros((1, shape.benchmarks)), heights]))
+    return shifts[family], heights[family]
 
 
 def _walk(p: dict[str, Any], name: str) -> Any:

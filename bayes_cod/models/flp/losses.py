@@ -6,6 +6,7 @@ part with a large loss counts no more than another.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ class LossSeries:
         "task", "validation" or "perplexity".
     description
         What it is the mean of.
+    parts
+        Benchmarks or domains that it is the mean of.
     final
         log_loss and se (of log loss; 0 where unknown), by model.
     along
@@ -36,6 +39,7 @@ class LossSeries:
 
     name: str
     description: str
+    parts: tuple[str, ...]
     final: pd.DataFrame
     along: pd.DataFrame
 
@@ -48,9 +52,9 @@ def loss_series(ladder: Ladder) -> list[LossSeries]:
     InputError
         If there is none.
     """
-    found = [series for series in (_task(ladder), _validation(ladder)) if series is not None]
+    found = [series for name in ("task", "validation") if (series := _KINDS[name](ladder, None)) is not None]
     if not found:
-        found = [series for series in (_perplexity(ladder),) if series is not None]
+        found = [series for series in (_perplexity(ladder, None),) if series is not None]
     if not found:
         raise InputError(
             f"the method 'bayes-flp' needs a losses table (model, domain, loss) or one of the columns "
@@ -60,7 +64,13 @@ def loss_series(ladder: Ladder) -> list[LossSeries]:
     return found
 
 
-def _task(ladder: Ladder) -> LossSeries | None:
+def same_series(ladder: Ladder, as_in: Sequence[LossSeries]) -> list[LossSeries] | None:
+    """The same means of the same parts for another ladder; None if it lacks a part."""
+    found = [_KINDS[series.name](ladder, series.parts) for series in as_in]
+    return None if any(series is None for series in found) else [series for series in found if series is not None]
+
+
+def _task(ladder: Ladder, parts: tuple[str, ...] | None) -> LossSeries | None:
     """Mean log task loss over the benchmarks that every final model has one of."""
     scores = ladder.scores
     column = None if scores is None else next((name for name in TASK_LOSS_COLUMNS if name in scores), None)
@@ -69,19 +79,19 @@ def _task(ladder: Ladder) -> LossSeries | None:
     usable = scores[scores[column].notna() & (scores[column] > 0)]
     if usable.empty:
         return None
-    return _mean(usable, "benchmark", np.log(usable[column]), None, "task", f"{column} of {{}} benchmarks")
+    return _mean(usable, "benchmark", np.log(usable[column]), None, "task", f"{column} of {{}} benchmarks", parts)
 
 
-def _validation(ladder: Ladder) -> LossSeries | None:
+def _validation(ladder: Ladder, parts: tuple[str, ...] | None) -> LossSeries | None:
     losses = ladder.losses
     if losses is None or losses.empty:
         return None
     usable = losses[losses["loss"].notna() & (losses["loss"] > 0)]
     se = usable["se"] / usable["loss"] if "se" in usable else None
-    return _mean(usable, "domain", np.log(usable["loss"]), se, "validation", "{} domains")
+    return _mean(usable, "domain", np.log(usable["loss"]), se, "validation", "{} domains", parts)
 
 
-def _perplexity(ladder: Ladder) -> LossSeries | None:
+def _perplexity(ladder: Ladder, parts: tuple[str, ...] | None) -> LossSeries | None:
     """Log perplexity stands in for the loss."""
     scores = ladder.scores
     if scores is None or PERPLEXITY not in scores:
@@ -89,17 +99,31 @@ def _perplexity(ladder: Ladder) -> LossSeries | None:
     usable = scores[scores[PERPLEXITY].notna() & (scores[PERPLEXITY] > 1)]
     if usable.empty:
         return None
-    return _mean(usable, "benchmark", np.log(np.log(usable[PERPLEXITY])), None, "perplexity", "that of {} benchmarks")
+    log_loss = np.log(np.log(usable[PERPLEXITY]))
+    return _mean(usable, "benchmark", log_loss, None, "perplexity", "that of {} benchmarks", parts)
+
+
+_KINDS: dict[str, Callable[[Ladder, tuple[str, ...] | None], LossSeries | None]] = {
+    "task": _task,
+    "validation": _validation,
+    "perplexity": _perplexity,
+}
 
 
 def _mean(
-    rows: pd.DataFrame, part: str, log_loss: pd.Series, se: pd.Series | None, name: str, description: str
+    rows: pd.DataFrame,
+    part: str,
+    log_loss: pd.Series,
+    se: pd.Series | None,
+    name: str,
+    description: str,
+    parts: tuple[str, ...] | None,
 ) -> LossSeries | None:
-    """Mean over the parts that all final models have; checkpoints that lack one are left out."""
+    """Mean over the parts that all final models have, or over those given; rows that lack one are left out."""
     table = rows.assign(log_loss=log_loss, variance=0.0 if se is None else se.fillna(0.0) ** 2)
     final = table[table["is_final"]]
     counts = final.groupby(part, observed=True)["model"].nunique()
-    complete = [str(value) for value in counts.index[counts == final["model"].nunique()]]
+    complete = [str(value) for value in counts.index[counts == final["model"].nunique()]] if parts is None else parts
     if not complete:
         return None
     final = _reduced(final[final[part].isin(complete)], part, ["model"], len(complete))
@@ -107,7 +131,7 @@ def _mean(
     if "tokens" not in along:
         along = along.assign(tokens=np.nan)
     along = _reduced(along, part, ["model", "tokens"], len(complete))
-    return LossSeries(name, description.format(len(complete)), final, along)
+    return LossSeries(name, description.format(len(complete)), tuple(complete), final, along)
 
 
 def _reduced(rows: pd.DataFrame, part: str, keys: list[str], n_parts: int) -> pd.DataFrame:

@@ -20,6 +20,7 @@ type FloatArray = NDArray[np.float64]
 
 LOSS_NAMES = ("loss_level", "undecayed_loss", "loss_luck", "loss_noise", "loss_share", "log_exponent")
 SCORE_NAMES = ("weight", "height", "log_slope", "floor", "top", "dispersion", "score_luck", "shared_walk", "own_walk")
+POOL_SIZES = ("loss_walk", "loss_drift")
 PER_BENCHMARK = ("height", "log_slope", "floor", "top", "dispersion")
 
 
@@ -41,6 +42,11 @@ class Draws:
         ``(sample, series, term)``: irreducible, size, tokens.
     log_exponent
         ``(sample, series, 2)``: size, tokens.
+    loss_bends
+        Departure of the log loss from its law, per root decade ``(sample, piece, series)``; no pieces without a pool.
+    loss_walk, loss_drift
+        Sizes of that departure beyond all families' models, and of the ladder's own ``(sample, series)``; 0 without a
+        pool.
     weight
         ``(sample, series + 1)``: loss series, then log compute.
     height, log_slope, floor, top, dispersion
@@ -55,6 +61,9 @@ class Draws:
     loss_noise: FloatArray
     loss_share: FloatArray
     log_exponent: FloatArray
+    loss_bends: FloatArray
+    loss_walk: FloatArray
+    loss_drift: FloatArray
     weight: FloatArray
     height: FloatArray
     log_slope: FloatArray
@@ -74,6 +83,11 @@ class Draws:
         found = {}
         for name in LOSS_NAMES:
             found[name] = flat(loss, name)
+        n_sample, n_series = found["loss_level"].shape
+        found |= {"loss_bends": np.zeros((n_sample, 0, n_series))} | dict.fromkeys(
+            POOL_SIZES, np.zeros((n_sample, n_series))
+        )
+        found |= {name: flat(loss, name) for name in ("loss_bends", *POOL_SIZES) if name in loss}
         for name in SCORE_NAMES:
             array = flat(score, name)
             found[name] = array[:, :n_benchmark] if name in PER_BENCHMARK else array
@@ -118,7 +132,7 @@ class Scores:
 
 
 def log_loss_law(draws: Draws, scale: Scale, priors: Priors, points: Points) -> FloatArray:
-    """Log loss of the law ``(sample, point, series)``, at decayed learning rate."""
+    """Log loss of the law ``(sample, point, series)``, at decayed learning rate, and what all families depart by."""
     size, tokens = scale.size_and_tokens(points.flops, points.params, points.tokens)
     law = laws.params_tokens_loss(
         np.exp(size)[None, :, None],
@@ -129,7 +143,22 @@ def log_loss_law(draws: Draws, scale: Scale, priors: Priors, points: Points) -> 
         draws.loss_share[:, None, :, 2],
         np.exp(draws.log_exponent[:, None, :, 1]),
     )
-    return np.asarray(scale.log_loss + priors.level_sd * draws.loss_level[:, None, :] + np.log(law))
+    departure = np.einsum("pk,skj->spj", scale.bent(points.flops), draws.loss_bends)
+    return np.asarray(scale.log_loss + priors.level_sd * draws.loss_level[:, None, :] + np.log(law) + departure)
+
+
+def _drift(draws: Draws, scale: Scale, points: Points, rng: np.random.Generator) -> FloatArray | float:
+    """What losses may depart from the law beyond what pooled families tell ``(sample, point, series)``."""
+    if not len(scale.bends):
+        return 0.0
+    ahead = np.maximum(scale.decades(points.flops), 0.0)
+    beyond = np.maximum(ahead - max(float(scale.bends[-1]), 0.0), 0.0)
+    n_sample, n_series = draws.loss_walk.shape
+    own, shared = rng.standard_normal((2, n_sample, 1, n_series))
+    return np.asarray(
+        own * draws.loss_drift[:, None] * np.sqrt(ahead)[:, None]
+        + shared * draws.loss_walk[:, None] * np.sqrt(beyond)[:, None]
+    )
 
 
 def score_curve(draws: Draws, position: FloatArray, own: FloatArray | float = 0.0) -> FloatArray:
@@ -161,7 +190,7 @@ def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, poin
     """
     rng = np.random.default_rng(seed)
     n_sample, n_point = len(draws), len(points.flops)
-    latent_loss = log_loss_law(draws, scale, priors, points)
+    latent_loss = log_loss_law(draws, scale, priors, points) + _drift(draws, scale, points, rng)
     luck = rng.standard_normal((n_sample, n_point, 1)) * draws.loss_luck[:, None, :]
     noise = rng.standard_t(TAIL_DEGREES, latent_loss.shape) * draws.loss_noise[:, None, :]
     log_loss = latent_loss + luck + noise

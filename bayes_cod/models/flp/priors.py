@@ -75,6 +75,17 @@ class Priors(Hyperparameters):
         What the walks are more than that, LogNormal (log mean, log sd). Benchmarks may be abrupt, and a benchmark on
         its floor says nothing of how it will leave it: unless the rungs speak against it, a benchmark's walk is wide. A
         ladder of many rungs and smooth benchmarks takes it down to the least.
+    family_loss
+        Log loss of a pooled family over the ladder's at equal size and tokens, Normal around 0: other data, other
+        tokenizers.
+    loss_walk, loss_drift, loss_walk_sd
+        Only with pooled families: departure of log losses from the law that all families share, a random walk along
+        compute, and what each family drifts from it, both per root decade, LogNormal (log mean, log sd).
+    family_shift
+        What sets a pooled family apart at equal losses in progress that all benchmarks share, Normal around 0; two or
+        three families can't tell its scale.
+    family_height, family_height_spread
+        Scale of what sets a family apart in each benchmark's eta, LogNormal (log mean, log sd).
     dispersion, dispersion_sd, dispersion_spread
         Log of the scatter of a benchmark's scores around its curve over one binomial standard error, Normal around a
         ladder's mean, which is Normal (dispersion, dispersion_sd). Runs answer the same questions, so below 1 is
@@ -115,6 +126,13 @@ class Priors(Hyperparameters):
     shared_walk_sd: float = 0.5
     own_walk_more: float = float(np.log(2.0))
     own_walk_sd: float = 0.3
+    family_loss: float = 0.2
+    loss_walk: float = float(np.log(0.03))
+    loss_drift: float = float(np.log(0.03))
+    loss_walk_sd: float = 1.5
+    family_shift: float = 0.15
+    family_height: float = float(np.log(0.2))
+    family_height_spread: float = 0.7
     dispersion: float = 0.0
     dispersion_sd: float = 0.7
     dispersion_spread: float = 0.6

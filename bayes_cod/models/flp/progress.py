@@ -12,6 +12,8 @@ from bayes_cod.models.flp.evidence import Evidence
 type FloatArray = NDArray[np.float64]
 
 LEAST_SPREAD = 1e-3
+BENDS = 10
+"""Pieces of the loss's common departure from its law, over all compute of the ladder and its pool."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Scale:
         Log size and tokens of the last rung; where these are not known, log compute and 0.
     sized
         Whether size and tokens are known.
+    bends
+        Where the pieces of the loss's departure from its law begin and end, in decades of compute beyond the last rung
+        ``(piece + 1,)``; empty without pooled families, where there is none.
     """
 
     log_loss: FloatArray
@@ -43,6 +48,7 @@ class Scale:
     log_size: float
     log_tokens: float
     sized: bool
+    bends: FloatArray
 
     @classmethod
     def of(cls, evidence: Evidence) -> Scale:
@@ -50,6 +56,7 @@ class Scale:
         n = evidence.n_rungs
         final, log_flops = evidence.log_loss[:n], np.log(evidence.flops[:n])
         sized = evidence.sized
+        decades = np.log10(evidence.flops / evidence.flops[n - 1])
         return cls(
             log_loss=final[-1],
             mean_log_loss=final.mean(axis=0),
@@ -60,6 +67,7 @@ class Scale:
             log_size=float(np.log(evidence.params[n - 1])) if sized else float(log_flops[-1]),
             log_tokens=float(np.log(evidence.tokens[n - 1])) if sized else 0.0,
             sized=sized,
+            bends=np.linspace(decades.min(), decades.max(), BENDS + 1) if evidence.n_pooled else np.zeros(0),
         )
 
     def progress(self, log_loss: FloatArray, flops: FloatArray) -> FloatArray:
@@ -82,10 +90,13 @@ class Scale:
         of_compute = np.broadcast_to(of_compute[:, None], (*of_loss.shape[:-1], 1))
         return np.concatenate([of_loss, of_compute], axis=-1)
 
-    def behind(self, log_loss: FloatArray, flops: FloatArray) -> FloatArray:
-        """Mean progress short of the furthest row's ``(row,)``; all parts of progress count alike."""
+    def behind(self, log_loss: FloatArray, flops: FloatArray, family: NDArray[np.int64]) -> FloatArray:
+        """How far rows lie from the ladder's furthest row, in mean progress ``(row,)``; all parts of it count alike.
+
+        Rows of pooled families (`family` > 0) may lie ahead of it; that is as far away.
+        """
         mean = np.nan_to_num(self.progress(log_loss, flops)).mean(axis=-1)
-        return np.asarray(mean.max() - mean)
+        return np.asarray(np.abs(mean[family == 0].max() - mean))
 
     def size_and_tokens(
         self, flops: FloatArray, params: FloatArray, tokens: FloatArray
@@ -94,3 +105,18 @@ class Scale:
         if not self.sized:
             return np.log(flops) - self.log_size, np.zeros(len(flops))
         return np.log(params) - self.log_size, np.log(tokens) - self.log_tokens
+
+    def decades(self, flops: FloatArray) -> FloatArray:
+        """Decades of compute beyond the last rung."""
+        return np.asarray((np.log(flops) - self.log_flops) / np.log(10))
+
+    def bent(self, flops: FloatArray) -> FloatArray:
+        """What one step of unit size per root decade in each piece moves the log loss by ``(row, piece)``.
+
+        Nothing at the last rung; the departure there is part of the level.
+        """
+        if not len(self.bends):
+            return np.zeros((len(flops), 0))
+        start, width = self.bends[:-1], np.diff(self.bends)
+        done, at_last = (np.clip((x - start) / width, 0, 1) for x in (self.decades(flops)[:, None], 0.0))
+        return np.asarray(np.sqrt(width) * (done - at_last))

@@ -29,9 +29,10 @@ from bayes_cod.models.flp.priors import KINDS, Priors
 type FloatArray = NDArray[np.float64]
 
 OWN = ("height", "log_slope", "floor_z", "dispersion")
-"""What a benchmark has to itself, in the order of the last axis ``own`` of arrays."""
+"""What a benchmark has to itself, in the order of the last axis ``own`` of arrays; then what it is higher by in each
+pooled family."""
 
-SAMPLER_ONLY = ("height_at_anchor", "slope_z", "floor_z", "run_moved")
+SAMPLER_ONLY = ("height_at_anchor", "slope_z", "floor_z", "run_moved", "family_height_z")
 CANDIDATES = 32
 ROUNDS = 2
 NORMALS = 4
@@ -61,27 +62,34 @@ def redraw(
     Returns
     -------
     xarray.Dataset
-        With new height, log_slope, floor and dispersion, and with kind (of `KINDS`) and top; what only the sampler
-        moves in is left out.
+        With new height, log_slope, floor, dispersion and family_height, and with kind (of `KINDS`) and top; what only
+        the sampler moves in is left out.
     """
     rng = np.random.default_rng([seed, 31])
     drawn = {str(name): flat(posterior, str(name)) for name in posterior}
     common = Common.of(drawn, data)
     made = {name: drawn[name].copy() for name in (*OWN, "floor")}
+    of_family = common.family_height.copy()
     kind = np.zeros(made["height"].shape, dtype=int)
     for column in range(n_benchmark):
         conditional = Conditional(common, data, priors, column)
-        own = np.stack([made[name][:, column] for name in OWN], axis=-1)
+        own = np.stack([*(made[name][:, column] for name in OWN), *of_family[:, :, column].T], axis=-1)
         for _ in range(ROUNDS):
             own = _pick(own, conditional, rng)
         for place, name in enumerate(OWN):
             made[name][:, column] = own[:, place]
+        of_family[:, :, column] = own[:, len(OWN) :]
         made["floor"][:, column] = conditional.floor(own[:, OWN.index("floor_z")])
         kind[:, column] = conditional.kinds(own, rng)
     made |= {"kind": kind, "top": graph.top_of(made["floor"], priors.ceilings[kind])}
     like = posterior["height"]
     new = {name: (like.dims, values.reshape(like.shape)) for name, values in made.items()}
-    return posterior.assign(new).drop_vars(SAMPLER_ONLY)
+    if of_family.shape[1]:
+        before = posterior["family_height"]
+        heights = before.values.copy()
+        heights[:, :, 1 : 1 + of_family.shape[1]] = of_family.reshape(*before.shape[:2], *of_family.shape[1:])
+        new["family_height"] = (before.dims, heights)
+    return posterior.assign(new).drop_vars([name for name in SAMPLER_ONLY if name in posterior])
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,12 @@ class Common:
         Spread of the runs against that of their start, mean of the runs ``(sample,)``, and mean of their start.
     slope_mean, slope_spread, dispersion_mean, own_walk
         Parameters of the same names ``(sample,)``.
+    family_height_sd
+        The same; 0 without pooled families.
+    family_height
+        What eta is more in each pooled family ``(sample, family, benchmark)``.
+    family
+        Family of each row ``(row,)``; 0 is the ladder's own.
     """
 
     position: FloatArray
@@ -106,20 +120,31 @@ class Common:
     slope_spread: FloatArray
     dispersion_mean: FloatArray
     own_walk: FloatArray
+    family_height_sd: FloatArray
+    family_height: FloatArray
+    family: NDArray[np.int64]
 
     @classmethod
     def of(cls, drawn: Mapping[str, FloatArray], data: Mapping[str, NDArray[Any]]) -> Self:
         """From draws ``(sample, ...)`` and the data they were sampled with."""
         expected = drawn["weight"] @ data["progress"].T
+        n_sample, n_row = expected.shape
+        family, heights = np.zeros(n_row, dtype=np.int64), np.zeros((n_sample, 0, drawn["height"].shape[1]))
+        if "family" in data:
+            family = data["family"]
+            expected = expected + drawn["family_shift"][:, family]
+            heights = drawn["family_height"][:, 1 : 1 + family.max()]
         astray = drawn["run_progress"] - expected[:, data["last"]]
         late = data["priors"][Priors.names().index("undecayed_score")] * drawn["undecayed_z"]
-        start = data["progress"].mean(axis=1)[data["last"]]
-        middle, middle_start, stretch = graph.whereabouts(drawn["run_progress"], start, data["there"], np)
+        middle, middle_start, stretch = graph.whereabouts(drawn["run_progress"], data["start"], data["there"], np)
         return cls(
             position=expected + astray[:, data["run"]] + late[:, None] * data["undecayed"],
             stretch=stretch,
             middle=middle,
             start=float(middle_start),
+            family_height_sd=drawn.get("family_height_sd", np.zeros(n_sample)),
+            family_height=heights,
+            family=family,
             **{name: drawn[name] for name in ("slope_mean", "slope_spread", "dispersion_mean", "own_walk")},
         )
 
@@ -139,6 +164,7 @@ class Conditional:
         self._score = data["score"][rows, column]
         self._behind = data["behind"][rows]
         self._position = common.position[:, rows]
+        self._family = common.family[rows]
         self._of_benchmark = {
             name: data[name][column] for name in ("binomial", "least_variance", "floor_guess", "open")
         }
@@ -178,9 +204,10 @@ class Conditional:
     def _by_kind(self, own: FloatArray) -> FloatArray:
         """Log density of each kind ``(kind, sample, candidate)``."""
         common, priors = self._common, self._priors
-        height, log_slope, floor_z, dispersion = np.moveaxis(own, -1, 0)
+        height, log_slope, floor_z, dispersion, *of_family = np.moveaxis(own, -1, 0)
         floor = self.floor(floor_z)
-        eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None]
+        higher = np.stack([np.zeros_like(height), *of_family], axis=-1)
+        eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None] + higher[..., self._family]
         likelihood = log_density_of(
             self._score,
             eta,
@@ -195,25 +222,28 @@ class Conditional:
         slope_z = (log_slope - common.slope_mean[:, None]) / common.slope_spread[:, None]
         dispersion_z = (dispersion - common.dispersion_mean[:, None]) / priors.dispersion_spread
         normal = -0.5 * (floor_z**2 + slope_z**2 + dispersion_z**2)
+        for more in of_family:
+            normal = normal - 0.5 * (more / common.family_height_sd[:, None]) ** 2
         by_kind = likelihood @ self._seen + np.log(priors.shares)[:, None, None]
         return np.asarray(by_kind + normal + priors.log_height(height, self._skew))
 
 
 def _pick(own: FloatArray, conditional: Conditional, rng: np.random.Generator) -> FloatArray:
     """One step for all draws at once ``(sample, own)``."""
+    size = own.shape[1]
     moved = conditional.to_sampled(own)
     middle, unit = moved.mean(axis=0), moved.std(axis=0) + LEAST_VARIANCE
     present = (moved - middle) / unit
     fitted = present[rng.permutation(len(present))[:FITTED_DRAWS]]
     bulk = GaussianMixture(NORMALS, reg_covar=LEAST_VARIANCE, random_state=int(rng.integers(2**31))).fit(fitted)
-    width = TAIL_WIDTH**2 * (np.cov(present.T) + LEAST_VARIANCE * np.eye(len(OWN)))
-    tails = multivariate_t(np.zeros(len(OWN)), width, df=TAIL_FREEDOM, seed=rng)
+    width = TAIL_WIDTH**2 * (np.cov(present.T) + LEAST_VARIANCE * np.eye(size))
+    tails = multivariate_t(np.zeros(size), width, df=TAIL_FREEDOM, seed=rng)
     count = len(own) * (CANDIDATES - 1)
     new = rng.permutation(bulk.sample(count)[0])
     far = rng.random(count) < TAIL_SHARE
     new[far] = tails.rvs(int(far.sum()))
-    candidates = np.concatenate([present[:, None], new.reshape(len(own), -1, len(OWN))], axis=1)
-    each = candidates.reshape(-1, len(OWN))
+    candidates = np.concatenate([present[:, None], new.reshape(len(own), -1, size)], axis=1)
+    each = candidates.reshape(-1, size)
     proposed = np.logaddexp(
         np.log1p(-TAIL_SHARE) + bulk.score_samples(each), np.log(TAIL_SHARE) + tails.logpdf(each)
     ).reshape(candidates.shape[:2])

@@ -41,6 +41,8 @@ class Design:
         Of the benchmarks ``(benchmark,)``.
     target_size, target_ratio
         The model to forecast.
+    pooled, pooled_sizes
+        Number of pooled families, and parameters of their runs, as many for each of `ratios`.
     """
 
     sizes: tuple[float, ...] = (1e8, 2e8, 4e8, 8e8)
@@ -49,6 +51,8 @@ class Design:
     n_questions: tuple[float, ...] = (1000.0, 400.0, 2000.0, 1000.0)
     target_size: float = 3e9
     target_ratio: float = 20.0
+    pooled: int = 0
+    pooled_sizes: tuple[float, ...] = (2e8, 8e8, 3e9)
 
     @property
     def target(self) -> Points:
@@ -90,46 +94,41 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         The same seed gives the same ladder.
     """
     rng = np.random.default_rng(seed)
-    grid = pd.DataFrame(
-        [(size, size * ratio, 6 * size**2 * ratio) for size in design.sizes for ratio in design.ratios],
-        columns=["params", "tokens", "flops"],
-    ).sort_values("flops", ignore_index=True)
-    grid.insert(0, "model", [f"m{index}" for index in range(len(grid))])
-    n_run, n_benchmark = len(grid), len(design.chance)
+    evidence = _layout(design)
+    n_row, n_benchmark = len(evidence.run), len(design.chance)
+    placed = Scale.of(evidence)
     noise = np.exp(priors.loss_noise + priors.loss_noise_sd * rng.standard_t(SCALE_DEGREES, 2))
     share = rng.dirichlet([priors.share_irreducible, priors.share_size, priors.share_tokens])
     exponent = rng.normal(priors.exponent, priors.exponent_sd, 2)
     level = rng.standard_normal()
-    size, tokens = (np.log(grid[name] / grid[name].iloc[-1]).to_numpy() for name in ("params", "tokens"))
+    size, tokens = placed.size_and_tokens(evidence.flops, evidence.params, evidence.tokens)
     law = laws.params_tokens_loss(
         np.exp(size), np.exp(tokens), share[0], share[1], np.exp(exponent[0]), share[2], np.exp(exponent[1])
     )
-    log_loss = REFERENCE[0] + priors.level_sd * level + np.log(law) + noise[0] * rng.standard_normal(n_run)
-    log_loss = log_loss + noise[1] * rng.standard_t(TAIL_DEGREES, n_run)
-    evidence = Evidence(
-        rungs=grid,
-        series=("validation",),
-        benchmarks=tuple(f"b{index}" for index in range(n_benchmark)),
-        chance=np.array(design.chance),
-        n_questions=np.array(design.n_questions),
-        run=np.arange(n_run),
-        flops=grid["flops"].to_numpy(),
-        params=grid["params"].to_numpy(),
-        tokens=grid["tokens"].to_numpy(),
-        undecayed=np.zeros(n_run),
-        weight=np.ones(n_run),
-        log_loss=log_loss[:, None],
-        log_loss_se=np.zeros((n_run, 1)),
-        score=np.full((n_run, n_benchmark), np.nan),
+    log_loss = REFERENCE[0] + priors.level_sd * level + np.log(law) + noise[0] * rng.standard_normal(n_row)
+    walk, drift = (
+        float(rng.lognormal(of, priors.loss_walk_sd)) if design.pooled else 0.0
+        for of in (priors.loss_walk, priors.loss_drift)
     )
+    bent = placed.bent(evidence.flops)
+    bends = walk * rng.standard_normal((bent.shape[1],))
+    of_family = _of_families(priors.family_loss, (design.pooled,), rng)
+    log_loss = log_loss + bent @ bends + of_family[evidence.family]
+    apart = np.abs(placed.decades(evidence.flops)) * (evidence.family > 0)
+    log_loss = log_loss + np.sqrt(noise[1] ** 2 + drift**2 * apart) * rng.standard_t(TAIL_DEGREES, n_row)
+    evidence = replace(evidence, log_loss=log_loss[:, None])
     scale = replace(Scale.of(evidence), log_loss=REFERENCE)
     weight = rng.dirichlet([priors.weight_loss, priors.weight_compute])
     luck_scale = float(rng.gamma(priors.luck_shape, priors.luck / priors.luck_shape))
-    behind = scale.behind(evidence.log_loss, evidence.flops)
+    behind = scale.behind(evidence.log_loss, evidence.flops, evidence.family)
     shared_walk = priors.shared_walk + float(rng.lognormal(priors.shared_walk_more, priors.shared_walk_sd))
     own_walk = priors.own_walk + float(rng.lognormal(priors.own_walk_more, priors.own_walk_sd))
     astray = np.sqrt(luck_scale**2 + shared_walk**2 * behind)
-    reached = scale.progress(evidence.log_loss, evidence.flops) @ weight + astray * rng.standard_normal(n_run)
+    apart_by = float(rng.lognormal(priors.family_height, priors.family_height_spread))
+    shifts = _of_families(priors.family_shift, (design.pooled,), rng)
+    heights = _of_families(apart_by, (design.pooled, n_benchmark), rng)
+    expected = scale.progress(evidence.log_loss, evidence.flops) @ weight + shifts[evidence.family]
+    reached = expected + astray * rng.standard_normal(n_row)
     spread = float(np.exp(rng.normal(priors.spread, priors.spread_sd)))
     slope_mean = rng.normal(priors.slope, priors.slope_sd)
     floor = floor_of(
@@ -144,6 +143,9 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         loss_noise=noise[None, 1:],
         loss_share=share[None, None],
         log_exponent=exponent[None, None],
+        loss_bends=bends[None, :, None],
+        loss_walk=np.array([[walk]]),
+        loss_drift=np.array([[drift]]),
         weight=weight[None],
         height=_height(n_benchmark, priors, skew, rng)[None],
         log_slope=slope_mean + spread * rng.standard_normal((1, n_benchmark)),
@@ -154,17 +156,53 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         score_luck=np.array([luck_scale]),
         shared_walk=np.array([shared_walk]),
         own_walk=np.array([own_walk]),
-        furthest=np.array([reached.max()]),
+        furthest=np.array([reached[: evidence.n_rungs].max()]),
     )
-    mean = score_curve(draws, reached[None])[0]
+    own = heights[evidence.family]
+    mean = score_curve(draws, reached[None], own[None])[0]
     dispersed = np.exp(draws.dispersion) / np.sqrt(evidence.n_questions)
     variance = variance_at(mean, dispersed, 0.5 / evidence.n_questions, np)
-    eta = draws.height + np.exp(draws.log_slope) * reached[:, None]
+    eta = draws.height + np.exp(draws.log_slope) * reached[:, None] + own
     drift = drift_at(eta, draws.floor, draws.top, own_walk * np.sqrt(behind)[:, None], skew)
     score = mean + np.sqrt(variance + drift**2) * rng.standard_t(TAIL_DEGREES, mean.shape)
     evidence = replace(evidence, score=score)
     ahead = predict(evidence, draws, scale, priors, design.target, int(rng.integers(2**31)))
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
+
+
+def _layout(design: Design) -> Evidence:
+    """Runs of a design, without losses and scores."""
+    own, others = (
+        pd.DataFrame(
+            [(size, size * ratio, 6 * size**2 * ratio) for size in sizes for ratio in design.ratios],
+            columns=["params", "tokens", "flops"],
+        ).sort_values("flops", ignore_index=True)
+        for sizes in (design.sizes, design.pooled_sizes)
+    )
+    runs = pd.concat([own, *[others] * design.pooled], ignore_index=True)
+    n_run, n_benchmark = len(runs), len(design.chance)
+    return Evidence(
+        rungs=own.assign(model=[f"m{index}" for index in range(len(own))]),
+        series=("validation",),
+        benchmarks=tuple(f"b{index}" for index in range(n_benchmark)),
+        chance=np.array(design.chance),
+        n_questions=np.array(design.n_questions),
+        run=np.arange(n_run),
+        family=np.repeat(np.arange(design.pooled + 1), [len(own), *[len(others)] * design.pooled]),
+        flops=runs["flops"].to_numpy(),
+        params=runs["params"].to_numpy(),
+        tokens=runs["tokens"].to_numpy(),
+        undecayed=np.zeros(n_run),
+        weight=np.ones(n_run),
+        log_loss=np.zeros((n_run, 1)),
+        log_loss_se=np.zeros((n_run, 1)),
+        score=np.full((n_run, n_benchmark), np.nan),
+    )
+
+
+def _of_families(sd: float, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+    """What sets families apart ``(family, ...)``; nothing for the ladder itself, which comes first."""
+    return np.concatenate([np.zeros((1, *shape[1:])), sd * rng.standard_normal(shape)])
 
 
 def _height(n: int, priors: Priors, skew: float, rng: np.random.Generator) -> FloatArray:
@@ -205,3 +243,8 @@ def ranks_of(seed: int, model: BayesianFLP | None = None, design: Design | None 
         "exponent of size": (true.draws.log_exponent[0, 0, 0], draws.log_exponent[:, 0, 0]),
     }
     return rank_all(quantities, np.random.default_rng([seed, 71])), fitted.gate_passed
+
+
+def pooled_ranks_of(seed: int) -> Ranked:
+    """`ranks_of` for a ladder with two pooled families that reach the target's size."""
+    return ranks_of(seed, design=Design(pooled=2))

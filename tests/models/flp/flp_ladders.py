@@ -35,14 +35,22 @@ def truth(of: Target, benchmark: str) -> float:
     return float(true_score(true_log_loss(np.array([of.params]), np.array([of.tokens])), benchmark)[0])
 
 
-def loss_ladder(seed: int = 0, *, checkpoints: int = 0, sized: bool = True, noise: float = 0.004) -> Ladder:
+def loss_ladder(
+    seed: int = 0,
+    *,
+    checkpoints: int = 0,
+    sized: bool = True,
+    noise: float = 0.004,
+    family: str = "fam",
+    sizes: np.ndarray = SIZES,
+) -> Ladder:
     """A grid of sizes and tokens whose losses and scores obey the model's laws."""
     rng = np.random.default_rng(seed)
     models, losses, scores = [], [], []
-    for params in SIZES:
+    for params in sizes:
         for ratio in RATIOS:
-            name, tokens = f"m{params:.0e}-{ratio:g}", ratio * params
-            models.append((name, "fam", params, tokens, 6 * params * tokens, True))
+            name, tokens = f"{family}-{params:.0e}-{ratio:g}", ratio * params
+            models.append((name, family, params, tokens, 6 * params * tokens, True))
             shares = np.append(np.linspace(0.1, 0.9, checkpoints) if checkpoints else [], 1.0)
             for share in shares:
                 late = 0.04 * (1 - share)  # learning rate not decayed
@@ -63,4 +71,21 @@ def loss_ladder(seed: int = 0, *, checkpoints: int = 0, sized: bool = True, nois
         pd.DataFrame({"benchmark": list(BENCHMARKS), "chance": [value[2] for value in BENCHMARKS.values()]}),
         scores=pd.DataFrame(scores, columns=[*columns, "benchmark", "score", "n_questions", "chance"]),
         losses=pd.DataFrame(losses, columns=[*columns, "domain", "loss", "lr"]),
+    )
+
+
+def pool_ladder() -> Ladder:
+    """Two other families, which reach further than `loss_ladder`."""
+    first, second = (
+        loss_ladder(seed, family=family, sizes=sizes)
+        for seed, family, sizes in ((11, "older", 8 * SIZES), (12, "sister", np.array([4e8, 2e9, 6e9])))
+    )
+    assert first.scores is not None and second.scores is not None
+    assert first.losses is not None and second.losses is not None
+    return Ladder(
+        "pool",
+        pd.concat([first.models, second.models]).sort_values(["flops", "model"], ignore_index=True),
+        first.benchmarks,
+        scores=pd.concat([first.scores, second.scores], ignore_index=True),
+        losses=pd.concat([first.losses, second.losses], ignore_index=True),
     )

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from flp_ladders import BENCHMARKS, loss_ladder, target, truth
+from flp_ladders import BENCHMARKS, loss_ladder, pool_ladder, target, truth
 
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecast import Forecast
@@ -62,6 +62,20 @@ def test_the_nearer_forecast_is_sharp_and_near(forecast: Forecast) -> None:
 def test_what_is_farther_is_less_sure(forecast: Forecast) -> None:
     width = [np.ptp(forecast.interval(name, "slow", kind="latent")) for name in ("target", "far")]
     assert width[1] > width[0]
+
+
+@pytest.mark.slow
+def test_other_families_sharpen_the_forecast(forecast: Forecast) -> None:
+    pooled = model().fit(loss_ladder(), pool=pool_ladder())
+    ahead = pooled.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
+    for benchmark in BENCHMARKS:
+        low, high = ahead.interval("far", benchmark, 0.98)
+        assert low <= truth(FAR, benchmark) <= high
+    width = [np.mean([np.ptp(one.interval("far", name)) for name in BENCHMARKS]) for one in (forecast, ahead)]
+    assert width[1] < 0.8 * width[0]
+    assert any("pooled with older" in note for note in ahead.facts["warnings"])
+    table = pooled.loss_table()
+    assert len(table) == pooled.draws.loss_level.shape[1] * (8 + 1)  # rungs of the ladder itself, and the target
 
 
 def test_losses_are_forecast(fitted: BayesianFLP, forecast: Forecast) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flp_ladders import BENCHMARKS, RATIOS, SIZES, loss_ladder
+from flp_ladders import BENCHMARKS, RATIOS, SIZES, loss_ladder, pool_ladder
 
 from bayes_cod.errors import InputError
 from bayes_cod.models.flp.evidence import EvidenceSettings, gather
@@ -113,3 +113,52 @@ def test_without_sizes_the_law_is_one_in_compute() -> None:
     size, tokens = Scale.of(evidence).size_and_tokens(evidence.flops, evidence.params, evidence.tokens)
     assert not evidence.sized and (tokens == 0).all()
     assert np.allclose(size, np.log(evidence.flops / evidence.flops[-1]))
+
+
+def test_final_models_of_other_families_come_after_the_ladders_own() -> None:
+    alone, evidence = (gather(loss_ladder(checkpoints=5), EvidenceSettings(), pool) for pool in (None, pool_ladder()))
+    assert evidence.n_rungs == N_RUNGS and evidence.n_pooled == 2 and alone.n_pooled == 0
+    assert evidence.n_runs == N_RUNGS + 8 + 6
+    assert np.array_equal(evidence.run[: evidence.n_runs], np.arange(evidence.n_runs))
+    assert np.array_equal(evidence.family[: evidence.n_runs], np.repeat([0, 1, 2], [N_RUNGS, 8, 6]))
+    assert (evidence.family[evidence.n_runs :] == 0).all() and (evidence.run[evidence.n_runs :] < N_RUNGS).all()
+    own = evidence.family == 0
+    assert np.array_equal(evidence.score[own], alone.score) and np.array_equal(evidence.log_loss[own], alone.log_loss)
+    assert any("pooled with older (8 models), sister (6 models)" in note for note in evidence.notes)
+    scale, plain = Scale.of(evidence), Scale.of(alone)
+    assert scale.log_flops == plain.log_flops and np.array_equal(scale.loss_unit, plain.loss_unit)
+    behind = scale.behind(evidence.log_loss, evidence.flops, evidence.family)
+    progress = scale.progress(evidence.log_loss, evidence.flops).mean(axis=1)
+    assert np.allclose(behind, np.abs(progress - progress[own].max()))
+    assert (progress[evidence.family > 0] > progress[own].max()).any()
+
+
+def test_families_without_the_same_losses_are_left_out_and_named() -> None:
+    pool = pool_ladder()
+    assert pool.losses is not None
+    other = pool.losses["model"].str.startswith("older")
+    elsewhere = replace(pool, losses=pool.losses.assign(domain=pool.losses["domain"].mask(other, "code")))
+    evidence = gather(loss_ladder(), EvidenceSettings(), elsewhere)
+    assert evidence.n_pooled == 1 and evidence.n_runs == N_RUNGS + 6
+    assert any("not used: older" in note for note in evidence.notes)
+    unsized = replace(pool, models=pool.models.assign(params=np.nan))
+    assert gather(loss_ladder(), EvidenceSettings(), unsized).n_pooled == 0
+    assert gather(loss_ladder(sized=False), EvidenceSettings(), unsized).n_pooled == 2
+
+
+def test_models_of_other_families_far_below_or_beyond_are_left_out() -> None:
+    settings = EvidenceSettings(decades=1.0, least_rungs=3, decades_ahead=0.5)
+    evidence = gather(loss_ladder(), settings, pool_ladder())
+    away = np.log10(evidence.flops[evidence.family > 0] / evidence.rungs["flops"].max())
+    assert 0 < len(away) < 14 and away.min() >= -1.0 and 0 < away.max() <= 0.5
+
+
+def test_departures_of_losses_are_none_at_the_last_rung_and_grow_with_the_distance() -> None:
+    scale = Scale.of(gather(loss_ladder(), EvidenceSettings(), pool_ladder()))
+    last = np.exp(scale.log_flops)
+    flops = last * 10**scale.bends
+    spread = np.sqrt((scale.bent(flops) ** 2).sum(axis=1))
+    assert np.allclose(scale.bent(np.array([last])), 0)
+    assert np.allclose(spread, np.sqrt(np.abs(scale.decades(flops))), atol=0.2)
+    beyond = scale.bent(np.array([flops[-1], 10 * flops[-1]]))
+    assert np.allclose(beyond[0], beyond[1])

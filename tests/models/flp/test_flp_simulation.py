@@ -43,6 +43,20 @@ def test_kinds_of_benchmarks_are_drawn_by_their_shares() -> None:
     assert (unanswered > 0.1).mean() == pytest.approx(priors.levelling_share, abs=0.04)
 
 
+def test_pooled_families_are_drawn_apart_from_the_ladder() -> None:
+    apart = Priors(family_loss=0.5, loss_noise_sd=0.01, loss_walk=-9.0, loss_drift=-9.0)
+    away = []
+    for seed in range(200):
+        evidence = simulate(Design(pooled=2), apart, 1.0, seed).evidence
+        assert evidence.n_pooled == 2 and evidence.n_rungs == 8 and np.isfinite(evidence.score).all()
+        place = {
+            family: np.flatnonzero((evidence.family == family) & (evidence.params == 8e8) & (evidence.tokens == 8e9))
+            for family in (0, 1)
+        }
+        away.append(float(evidence.log_loss[place[1], 0].mean() - evidence.log_loss[place[0], 0].mean()))
+    assert np.std(away) == pytest.approx(0.5, rel=0.2)
+
+
 @pytest.mark.slow
 def test_simulated_ladders_are_fitted_and_ranked() -> None:
     sampler = SamplerSettings(draws=100, tune=200, chains=2, cores=2, target_accept=0.9)

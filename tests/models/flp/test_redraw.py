@@ -6,7 +6,7 @@ import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
-from flp_ladders import loss_ladder
+from flp_ladders import loss_ladder, pool_ladder
 from scipy.stats import multivariate_t
 
 from bayes_cod import sampling
@@ -21,6 +21,7 @@ SKEW = 0.3
 EVIDENCE = gather(loss_ladder(), EvidenceSettings())
 N_BENCHMARK = len(EVIDENCE.benchmarks)
 NAMES = ("weight", "run_progress", "undecayed_z", "slope_mean", "slope_spread", "dispersion_mean", "own_walk", *OWN)
+OF_POOL = ("family_shift", "family_height", "family_height_sd")
 
 
 @pytest.fixture(scope="module")
@@ -44,26 +45,45 @@ def posterior(data: dict[str, np.ndarray]) -> xr.Dataset:
     return sampling.sample(compiled, data, short, 1)["posterior"].to_dataset()
 
 
-@pytest.mark.parametrize("column", range(N_BENCHMARK))
-def test_the_density_is_that_of_the_graph(model: pm.Model, data: dict[str, np.ndarray], column: int) -> None:
+def check_density(model: pm.Model, data: dict[str, np.ndarray], column: int, names: tuple[str, ...]) -> None:
+    """The conditional density differs from that of the graph by a constant."""
     rng = np.random.default_rng(column)
     start = {name: value + 0.3 * rng.standard_normal(value.shape) for name, value in model.initial_point().items()}
     found = model.compile_fn(
-        [model.logp(), *model.replace_rvs_by_values([model[name] for name in NAMES])], mode="FAST_COMPILE"
+        [model.logp(), *model.replace_rvs_by_values([model[name] for name in names])], mode="FAST_COMPILE"
     )
     of_graph, own, flat = [], [], {}
     for step in range(3):
         point = {name: np.array(value) for name, value in start.items()}
         for name in ("height_at_anchor", "slope_z", "floor_z", "dispersion"):
             point[name][column] += 0.7 * step * rng.standard_normal()
+        if "family" in data:
+            of_pool = slice(data["family"].max())
+            point["family_height_z"][of_pool, column] += 0.7 * step * rng.standard_normal(data["family"].max())
         logp, *values = found(point)
-        flat = {name: np.asarray(value, dtype=float)[None] for name, value in zip(NAMES, values, strict=True)}
+        flat = {name: np.asarray(value, dtype=float)[None] for name, value in zip(names, values, strict=True)}
         of_graph.append(float(logp))
-        own.append([flat[name][0, column] for name in OWN])
+        common = Common.of(flat, data)
+        own.append([*(flat[name][0, column] for name in OWN), *common.family_height[0, :, column]])
     conditional = Conditional(Common.of(flat, data), data, Priors(), column)
     ours = conditional.log_density(np.array(own)[None])[0]
-    assert np.ptp(of_graph) > 0.1
+    assert np.ptp(of_graph) > 0.1 and np.shape(own)[1] == len(OWN) + len(np.unique(data.get("family", [0]))) - 1
     assert np.diff(ours) == pytest.approx(np.diff(of_graph), abs=1e-6)
+
+
+@pytest.mark.parametrize("column", range(N_BENCHMARK))
+def test_the_density_is_that_of_the_graph(model: pm.Model, data: dict[str, np.ndarray], column: int) -> None:
+    check_density(model, data, column, NAMES)
+
+
+def test_the_density_is_that_of_the_graph_with_pooled_families() -> None:
+    evidence = gather(loss_ladder(checkpoints=5), EvidenceSettings(), pool_ladder())
+    shape = graph.Shape.of(evidence)
+    data = graph.of_stage(graph.arrays(evidence, Scale.of(evidence), shape, Priors(), SKEW), "score")
+    built = graph.build_score(shape)
+    with built:
+        pm.set_data(data)
+    check_density(built, data, 1, (*NAMES, *OF_POOL))
 
 
 def test_the_way_to_the_samplers_coordinates_and_back(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
@@ -116,12 +136,15 @@ def test_a_benchmark_that_levels_off_is_told_from_one_that_rises(data: dict[str,
         "slope_spread": 0.3,
         "dispersion_mean": 0.0,
         "own_walk": 0.1,
+        "family_height_sd": 0.0,
     }
     common = Common(
         np.tile(data["progress"].mean(axis=1), (500, 1)),
         np.ones(500),
         np.zeros(500),
         0.0,
+        family_height=np.zeros((500, 0, 1)),
+        family=np.zeros(len(data["behind"]), dtype=int),
         **{name: np.full(500, value) for name, value in shared.items()},
     )
     own = np.tile([8.0, -0.5, 0.0, 0.0], (500, 1))
