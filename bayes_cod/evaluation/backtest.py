@@ -147,11 +147,12 @@ def _run(
 ) -> Iterator[tuple[list[Job], list[pd.DataFrame]]]:
     """Run jobs in batches and hand over each batch as it ends, in any order."""
     batches = _batches(jobs, joblib.effective_n_jobs(n_jobs))
+    source = pool if isinstance(pool, Ladder) else ladder if pool == "others" else None
 
     @lru_cache(maxsize=1)  # neighbouring batches are often of one family
     def view(family: str) -> View:
         own = ladder.select(family=family)
-        return View(own, None if pool == "none" else _others(ladder if isinstance(pool, str) else pool, own, family))
+        return View(own, None if source is None else _others(source, own, family))
 
     def task(number: int, batch: list[Job]) -> Any:
         return joblib.delayed(_numbered)(number, batch, view(batch[0].fit.family), folder)

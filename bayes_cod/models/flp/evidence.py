@@ -206,12 +206,12 @@ def _pooled_rows(
     for family in sorted(pool.families):
         other = pool.select(family=family)
         series = same_series(other, found)
-        rungs = pd.DataFrame({"flops": []}) if series is None else _evaluated(other, series)
+        rungs = _evaluated(other, series) if series else other.rungs().iloc[:0]
         near = rungs["flops"].between(largest / 10**settings.decades, largest * 10**settings.decades_ahead)
         rungs = rungs[near]
-        if sized and len(rungs):
+        if sized:
             rungs = rungs[np.isfinite(_numbers(rungs, "params")) & np.isfinite(_numbers(rungs, "tokens"))]
-        if series is None or rungs.empty:
+        if rungs.empty:
             unused.append(family)
             continue
         table = _final_rows(other, rungs.reset_index(drop=True), series, benchmarks)

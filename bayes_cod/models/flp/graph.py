@@ -94,12 +94,13 @@ def arrays(
     middle = np.median(np.nan_to_num(progress), axis=-1)  # one loss may fall much faster beyond the ladder
     anchor, known = _informed(evidence, middle)
     last = np.minimum(np.arange(runs), evidence.n_runs - 1).astype(np.int32)
-    behind = scale.behind(evidence.log_loss, evidence.flops, evidence.family)
-    of_pool = {
-        "family": _fill(evidence.family.astype(np.int32), (rows,), 0),
-        "bent": _fill(scale.bent(evidence.flops), (rows, BENDS), 0.0),
-        "apart": _fill(np.abs(scale.decades(evidence.flops)) * (evidence.family > 0), (rows,), 0.0),
-    }
+    of_pool = {}
+    if shape.pooled:
+        of_pool = {
+            "family": _fill(evidence.family.astype(np.int32), (rows,), 0),
+            "bent": _fill(scale.bent(evidence.flops), (rows, BENDS), 0.0),
+            "apart": _fill(np.abs(scale.decades(evidence.flops)) * (evidence.family > 0), (rows,), 0.0),
+        }
     return {
         "priors": priors.vector(),
         "skew": np.array([skew]),
@@ -114,7 +115,7 @@ def arrays(
         "loss_seen": _fill(loss_seen, (rows, shape.series), 0.0),
         "loss_reference": scale.log_loss.copy(),
         "progress": _fill(np.nan_to_num(progress), (rows, shape.series + 1), 0.0),
-        "behind": _fill(behind, (rows,), 0.0),
+        "behind": _fill(scale.behind(evidence.log_loss, evidence.flops, evidence.family), (rows,), 0.0),
         "score": _fill(score, (rows, wide), 0.5),
         "binomial": _fill(np.sqrt(1 / n), (wide,), 1.0),
         "least_variance": _fill(0.5 / n, (wide,), 0.25),
@@ -124,7 +125,7 @@ def arrays(
         "there": _fill(np.ones(evidence.n_runs), (runs,), 0.0),
         "floor_guess": _fill(np.maximum(evidence.chance, OPEN_FLOOR), (wide,), 0.25),
         "open": _fill((evidence.chance < OPEN_FLOOR).astype(float), (wide,), 0.0),
-        **(of_pool if shape.pooled else {}),
+        **of_pool,
     }
 
 

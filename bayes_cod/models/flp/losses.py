@@ -64,10 +64,10 @@ def loss_series(ladder: Ladder) -> list[LossSeries]:
     return found
 
 
-def same_series(ladder: Ladder, as_in: Sequence[LossSeries]) -> list[LossSeries] | None:
-    """The same means of the same parts for another ladder; None if it lacks a part."""
-    found = [_KINDS[series.name](ladder, series.parts) for series in as_in]
-    return None if any(series is None for series in found) else [series for series in found if series is not None]
+def same_series(ladder: Ladder, as_in: Sequence[LossSeries]) -> list[LossSeries]:
+    """The same means of the same parts for another ladder; none at all if it lacks a series."""
+    found = [same for series in as_in if (same := _KINDS[series.name](ladder, series.parts)) is not None]
+    return found if len(found) == len(as_in) else []
 
 
 def _task(ladder: Ladder, parts: tuple[str, ...] | None) -> LossSeries | None:

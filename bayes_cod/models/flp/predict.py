@@ -20,7 +20,7 @@ type FloatArray = NDArray[np.float64]
 
 LOSS_NAMES = ("loss_level", "undecayed_loss", "loss_luck", "loss_noise", "loss_share", "log_exponent")
 SCORE_NAMES = ("weight", "height", "log_slope", "floor", "top", "dispersion", "score_luck", "shared_walk", "own_walk")
-POOL_SIZES = ("loss_walk", "loss_drift")
+OF_POOL = ("loss_bends", "loss_walk", "loss_drift")
 PER_BENCHMARK = ("height", "log_slope", "floor", "top", "dispersion")
 
 
@@ -83,11 +83,9 @@ class Draws:
         found = {}
         for name in LOSS_NAMES:
             found[name] = flat(loss, name)
-        n_sample, n_series = found["loss_level"].shape
-        found |= {"loss_bends": np.zeros((n_sample, 0, n_series))} | dict.fromkeys(
-            POOL_SIZES, np.zeros((n_sample, n_series))
-        )
-        found |= {name: flat(loss, name) for name in ("loss_bends", *POOL_SIZES) if name in loss}
+        without_pool = np.zeros_like(found["loss_level"])
+        found |= {"loss_bends": without_pool[:, None][:, :0], "loss_walk": without_pool, "loss_drift": without_pool}
+        found |= {name: flat(loss, name) for name in OF_POOL if name in loss}
         for name in SCORE_NAMES:
             array = flat(score, name)
             found[name] = array[:, :n_benchmark] if name in PER_BENCHMARK else array

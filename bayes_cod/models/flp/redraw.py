@@ -89,7 +89,7 @@ def redraw(
         heights = before.values.copy()
         heights[:, :, 1 : 1 + of_family.shape[1]] = of_family.reshape(*before.shape[:2], *of_family.shape[1:])
         new["family_height"] = (before.dims, heights)
-    return posterior.assign(new).drop_vars([name for name in SAMPLER_ONLY if name in posterior])
+    return posterior.assign(new).drop_vars(SAMPLER_ONLY, errors="ignore")  # some are there only with a pool
 
 
 @dataclass(frozen=True)
@@ -204,10 +204,13 @@ class Conditional:
     def _by_kind(self, own: FloatArray) -> FloatArray:
         """Log density of each kind ``(kind, sample, candidate)``."""
         common, priors = self._common, self._priors
-        height, log_slope, floor_z, dispersion, *of_family = np.moveaxis(own, -1, 0)
+        height, log_slope, floor_z, dispersion = np.moveaxis(own[..., : len(OWN)], -1, 0)
+        of_family = own[..., len(OWN) :]
         floor = self.floor(floor_z)
-        higher = np.stack([np.zeros_like(height), *of_family], axis=-1)
-        eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None] + higher[..., self._family]
+        eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None]
+        if of_family.shape[-1]:
+            higher = np.concatenate([np.zeros_like(height)[..., None], of_family], axis=-1)
+            eta = eta + higher[..., self._family]
         likelihood = log_density_of(
             self._score,
             eta,
@@ -221,9 +224,8 @@ class Conditional:
         )
         slope_z = (log_slope - common.slope_mean[:, None]) / common.slope_spread[:, None]
         dispersion_z = (dispersion - common.dispersion_mean[:, None]) / priors.dispersion_spread
-        normal = -0.5 * (floor_z**2 + slope_z**2 + dispersion_z**2)
-        for more in of_family:
-            normal = normal - 0.5 * (more / common.family_height_sd[:, None]) ** 2
+        family_z = of_family / common.family_height_sd[:, None, None]
+        normal = -0.5 * (floor_z**2 + slope_z**2 + dispersion_z**2 + (family_z**2).sum(axis=-1))
         by_kind = likelihood @ self._seen + np.log(priors.shares)[:, None, None]
         return np.asarray(by_kind + normal + priors.log_height(height, self._skew))
 
