@@ -6,21 +6,25 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import arviz as az
 import numpy as np
 import nutpie
 import pandas as pd
+import pymc as pm
 import pytensor
+import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
+from pytensor.graph.replace import vectorize_graph
 from pytensor.link.numba import cache as numba_cache
 
 R_HAT_BELOW = 1.01
 ESS_PER_CHAIN = 100
 E_BFMI_ABOVE = 0.3
 TAIL = (0.05, 0.95)
+DIVERGENCES = "divergences"
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,12 @@ class Gate:
         """Whether every row passed."""
         return bool(self.table["passed"].all())
 
+    @property
+    def only_diverged(self) -> bool:
+        """Whether it failed, and by divergences alone."""
+        failed = self.table.loc[~self.table["passed"], "quantity"]
+        return failed.tolist() == [DIVERGENCES]
+
 
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
@@ -91,23 +101,82 @@ def exact_arithmetic() -> Iterator[None]:
         numba_cache.NUMBA_CACHE_PATH = shared
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A model ready to be sampled.
+
+    Attributes
+    ----------
+    density
+        Its log density, compiled by nutpie, which draws the free variables alone.
+    deterministics
+        What completes the draws.
+    """
+
+    density: Any
+    deterministics: Deterministics
+
+    @classmethod
+    def of(cls, model: pm.Model) -> Self:
+        """Compile a model."""
+        free = [variable.name for variable in model.free_RVs]
+        with warnings.catch_warnings(), exact_arithmetic():
+            warnings.simplefilter("ignore", category=UserWarning)
+            return cls(nutpie.compile_pymc_model(model, var_names=free), Deterministics(model))
+
+
+class Deterministics:
+    """Deterministic variables of a model, for all draws in one evaluation by NumPy.
+
+    nutpie would compile them into machine code of their own, which takes a third of the time of compiling and saves
+    nothing.
+
+    Parameters
+    ----------
+    model
+        Its `pm.Data` containers are inputs here.
+    """
+
+    def __init__(self, model: pm.Model) -> None:
+        self._axes = {variable.name: variable.ndim for variable in model.deterministics}
+        self._free = [variable.name for variable in model.free_RVs]
+        self._data = {variable.name: variable.get_value() for variable in model.data_vars}
+        drawn = [pt.tensor(v.name, dtype=v.dtype, shape=(None,) * (v.ndim + 1)) for v in model.free_RVs]
+        given = [variable.type.clone(shape=(None,) * variable.ndim)(variable.name) for variable in model.data_vars]
+        inputs = dict(zip((*model.free_RVs, *model.data_vars), (*drawn, *given), strict=True))
+        of_all = vectorize_graph(list(model.deterministics), inputs)
+        self._function = pytensor.function([*drawn, *given], of_all, mode="FAST_COMPILE", on_unused_input="ignore")
+
+    def complete(self, posterior: xr.Dataset, data: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+        """Draws of the free variables ``(chain, draw, ...)`` and of what follows from them."""
+        given = [data.get(name, value) for name, value in self._data.items()]
+        by_chain = [
+            self._function(*(posterior[name].values[chain] for name in self._free), *given)
+            for chain in range(posterior.sizes["chain"])
+        ]
+        made, draws = {}, posterior.sizes["draw"]
+        for (name, axes), parts in zip(self._axes.items(), zip(*by_chain, strict=True), strict=True):
+            own = parts[0].shape[parts[0].ndim - axes :]  # what hangs on data alone comes without draws
+            dims = ("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(axes)))
+            made[name] = (dims, np.stack([np.broadcast_to(part, (draws, *own)) for part in parts]))
+        return posterior.assign(made)
+
+
 class CompiledModels:
     """Compiled models by shape, so that cells of the same shape share one compilation in a process."""
 
     def __init__(self) -> None:
-        self._by_key: dict[Hashable, Any] = {}
+        self._by_key: dict[Hashable, Compiled] = {}
 
-    def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
+    def get(self, key: Hashable, build: Callable[[], pm.Model]) -> Compiled:
         """The compiled model of a shape; built and compiled at the first call."""
         if key not in self._by_key:
-            with warnings.catch_warnings(), exact_arithmetic():
-                warnings.simplefilter("ignore", category=UserWarning)
-                self._by_key[key] = nutpie.compile_pymc_model(build())
+            self._by_key[key] = Compiled.of(build())
         return self._by_key[key]
 
 
 def sample(
-    compiled: Any,
+    compiled: Compiled,
     data: Mapping[str, NDArray[Any]],
     settings: SamplerSettings,
     seed: int,
@@ -136,7 +205,7 @@ def sample(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree: xr.DataTree = nutpie.sample(
-            compiled.with_data(**data),
+            compiled.density.with_data(**data),
             draws=settings.draws * longer,
             tune=settings.tune * min(longer, 2),
             chains=settings.chains,
@@ -147,6 +216,7 @@ def sample(
             save_warmup=False,
             progress_bar=False,
         )
+    tree["posterior"] = xr.DataTree(compiled.deterministics.complete(tree["posterior"].to_dataset(), data))
     return tree
 
 
@@ -197,7 +267,7 @@ def gate(reported: Mapping[str, NDArray[np.float64]], tree: xr.DataTree) -> Gate
         rows.append({"quantity": name, "r_hat": r_hat, "ess_bulk": bulk, "ess_tail": tail, "passed": passed})
     stats = tree["sample_stats"]
     divergences = int(stats["diverging"].sum())
-    rows.append({"quantity": "divergences", "value": divergences, "limit": 0, "passed": divergences == 0})
+    rows.append({"quantity": DIVERGENCES, "value": divergences, "limit": 0, "passed": divergences == 0})
     energy = np.asarray(stats["energy"].values, dtype=float)
     bfmi = float((np.diff(energy, axis=1) ** 2).mean(axis=1).min() / energy.var(axis=1).max())
     rows.append({"quantity": "E-BFMI", "value": bfmi, "limit": E_BFMI_ABOVE, "passed": bfmi > E_BFMI_ABOVE})

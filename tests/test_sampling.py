@@ -1,10 +1,13 @@
 """The gate: what is reported has converged, or is not reported."""
 
+from typing import Any
+
 import numpy as np
+import pymc as pm
 import pytest
 import xarray as xr
 
-from bayes_cod.sampling import CompiledModels, gate
+from bayes_cod.sampling import CompiledModels, Deterministics, gate
 
 CHAINS, DRAWS = 4, 500
 
@@ -81,9 +84,9 @@ def test_an_energy_that_hardly_moves_fails() -> None:
 
 def test_models_are_built_once_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
-    monkeypatch.setattr("bayes_cod.sampling.nutpie.compile_pymc_model", lambda model: f"compiled {model}")
+    monkeypatch.setattr("bayes_cod.sampling.Compiled.of", lambda model: f"compiled {model}")
 
-    def build(name: str) -> str:
+    def build(name: str) -> Any:
         built.append(name)
         return name
 
@@ -91,3 +94,29 @@ def test_models_are_built_once_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [models.get(key, lambda key=key: build(key)) for key in ("a", "b", "a")]
     assert found == ["compiled a", "compiled b", "compiled a"]
     assert built == ["a", "b"]
+
+
+def test_draws_are_completed_with_the_data_of_the_fit() -> None:
+    with pm.Model() as model:
+        shift, place = pm.Data("shift", np.zeros(2)), pm.Data("place", np.zeros(3, dtype=np.int32))
+        scale = pm.HalfNormal("scale")
+        slope = pm.Normal("slope", 0.0, 1.0, shape=2)
+        line = pm.Deterministic("line", (scale * slope + shift)[place])
+        pm.Deterministic("total", line.sum())
+        pm.Deterministic("fixed", 2 * shift)
+    rng = np.random.default_rng(0)
+    scales, slopes = rng.random((CHAINS, DRAWS)), rng.normal(size=(CHAINS, DRAWS, 2))
+    drawn = xr.Dataset({"scale": (("chain", "draw"), scales), "slope": (("chain", "draw", "slope_dim_0"), slopes)})
+    data = {"shift": np.array([1.0, -1.0]), "place": np.array([1, 0, 1], dtype=np.int32)}
+    whole = Deterministics(model).complete(drawn, data)
+    expected = (scales[..., None] * slopes + data["shift"])[..., data["place"]]
+    np.testing.assert_allclose(whole["line"], expected)
+    np.testing.assert_allclose(whole["total"], expected.sum(axis=-1))
+    np.testing.assert_allclose(whole["fixed"], np.broadcast_to([2.0, -2.0], (CHAINS, DRAWS, 2)))
+    assert whole["line"].dims == ("chain", "draw", "line_dim_0") and set(drawn) < set(whole)
+
+
+def test_what_diverged_but_mixed_is_told_from_what_did_not_mix() -> None:
+    assert gate({"score": good()}, tree(1)).only_diverged
+    assert not gate({"score": good()}, tree()).only_diverged
+    assert not gate({"score": good() + np.arange(CHAINS)[:, None]}, tree(1)).only_diverged

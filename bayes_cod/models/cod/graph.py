@@ -63,7 +63,7 @@ def _clusters(h: dict[str, Any], shape: Shape, last: Any, path: Any, floor: Any,
     relative = pm.Normal("group_z", 0, 1, shape=shape.groups)
     ratio = pm.Deterministic("ratio", pt.exp(several * h["group_spread"] * relative))
     away = _levels(h, shape, several)  # from the benchmark's level, which is the clusters' weighted mean
-    level = pm.Deterministic("level", last[owner] + several * (away - pt.dot(mix, away)[owner]))
+    level = pm.Deterministic("level", last[owner] + several * (away - (mix * away).sum(axis=1)[owner]))
 
     below, above = floor[owner][:, None], top[owner][:, None]
     law = _pass_rate(level[:, None] + ratio[:, None] * path[owner], below, above)
@@ -74,7 +74,7 @@ def _clusters(h: dict[str, Any], shape: Shape, last: Any, path: Any, floor: Any,
     wide = pt.sqrt(sd**2 + flat * (1 - flat) / (1 + h["irregular_concentration"]))
     logs = [follows, *(_scattered(flat, width, rate, seen) for width in (sd, wide))]
     _judge_classes(h, pt.stack(logs), several)
-    return pt.dot(mix, law)
+    return (mix[:, :, None] * law).sum(axis=1)
 
 
 def _path(h: dict[str, Any], shape: Shape) -> tuple[Any, Any]:

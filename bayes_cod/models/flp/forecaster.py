@@ -27,6 +27,8 @@ LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
 RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
+CAREFUL_ACCEPT = 0.99
+"""Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
 SAMPLER = SamplerSettings(draws=600, tune=400, chains=2, target_accept=0.95, retry_accept=0.97)
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
@@ -60,7 +62,7 @@ class BayesianFLP:
     name
         How the method is called in tables.
     retry
-        Whether a stage or form whose draws do not pass the gate is drawn once more, longer.
+        Whether a stage or form whose draws do not pass the gate is drawn once more, longer or in smaller steps.
     """
 
     def __init__(
@@ -119,43 +121,50 @@ class BayesianFLP:
         self._evidence, self._scale = evidence, scale
         self._ahead = self._points_ahead = None
         self._trees, self._again = {}, set()
-        self._draw(["loss", *self.forms], retry=False)
+        self._draw(dict.fromkeys(["loss", *self.forms], self.sampler))
         self._gated(self._rungs_as_points(), ["last rung"])
         return self
 
-    def _draw(self, parts: Sequence[str], *, retry: bool) -> None:
+    def _draw(self, parts: Mapping[str, SamplerSettings]) -> None:
         """Draws of the loss stage, of forms, or of both."""
         assert self._evidence is not None and self._scale is not None
         shape = graph.Shape.of(self._evidence)
         loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
         score = _models.get(("score", shape), lambda: graph.build_score(shape))
         data = graph.arrays(self._evidence, self._scale, shape, self.priors)
-        self._trees |= {part: self._sample(loss, score, data, part, retry=retry) for part in parts}
+        self._trees |= {part: self._sample(loss, score, data, part, settings) for part, settings in parts.items()}
         most = max(self._n_draws(form) for form in self.forms)  # forms count alike
         self._draws = Draws.join([self._draws_of(form, most) for form in self.forms])
 
     def _gated(self, points: Points, labels: Sequence[str]) -> None:
-        """Judge what is reported at points; what fails is drawn once more, longer, if it was not before."""
+        """Judge what is reported at points; what fails is drawn once more, if it was not before."""
         gates = self._gates(points, labels)
-        failed = [part for part, gate in gates.items() if not gate.passed and part not in self._again]
+        failed = {part: gate for part, gate in gates.items() if not gate.passed and part not in self._again}
         if failed and self.retry:
             self._again |= set(failed)
-            self._draw(failed, retry=True)
+            self._draw({part: self._second_try(gate) for part, gate in failed.items()})
             gates = self._gates(points, labels)
         self._gate = Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
 
+    def _second_try(self, gate: Gate) -> SamplerSettings:
+        """How to draw again what failed: in smaller steps if it diverged but mixed, else longer."""
+        own = self.sampler
+        if gate.only_diverged:
+            return replace(own, tune=2 * own.tune, target_accept=CAREFUL_ACCEPT)
+        more = RETRY_DRAWS * own.retry_times
+        return replace(own, draws=own.draws * more, tune=2 * own.tune, target_accept=own.retry_accept)
+
     def _sample(
-        self, loss: Any, score: Any, data: Mapping[str, NDArray[Any]], part: str, *, retry: bool
+        self, loss: Any, score: Any, data: Mapping[str, NDArray[Any]], part: str, settings: SamplerSettings
     ) -> xr.DataTree:
         """One stage: the losses of the rungs are data of both, so their posteriors are independent."""
-        settings = replace(self.sampler, draws=self.sampler.draws * (RETRY_DRAWS if retry else 1))
         if part == "loss":
             low_rank = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
-            long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed, retry=retry)
+            long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed)
             return long.isel(draw=slice(None, None, LOSS_THIN))
         assert self._evidence is not None
         own = graph.of_stage(data, "score") | {"skew": np.array([self.forms[part]])}
-        tree = sampling.sample(score, own, settings, self.seed, retry=retry)
+        tree = sampling.sample(score, own, settings, self.seed)
         drawn, n_benchmark = tree["posterior"].to_dataset(), len(self._evidence.benchmarks)
         tree["posterior"] = xr.DataTree(redraw(drawn, own, n_benchmark, self.priors, self.seed))
         return tree

@@ -238,7 +238,7 @@ def _departures(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
     )
     steps = pm.Deterministic("loss_bends", walk * pm.Normal("loss_walk_z", 0.0, 1.0, shape=(BENDS, n_series)))
     levels = pt.concatenate([pt.zeros((1, n_series)), level])
-    return levels[family] + bent @ steps, drift * pt.sqrt(apart)[:, None]
+    return levels[family] + (bent[:, :, None] * steps).sum(axis=1), drift * pt.sqrt(apart)[:, None]
 
 
 def _score_stage(p: dict[str, Any], shape: Shape) -> None:
@@ -344,9 +344,9 @@ def whereabouts(reached: Any, start: Any, there: Any, module: Any) -> tuple[Any,
         NumPy or PyTensor.
     """
     count = module.maximum(there.sum(), 1.0)
-    middle, middle_start = module.dot(reached, there) / count, module.dot(start, there) / count
-    around = module.dot((reached - middle[..., None]) ** 2, there) + 1e-3
-    return middle, middle_start, module.sqrt(around / (module.dot((start - middle_start) ** 2, there) + 1e-3))
+    middle, middle_start = (reached * there).sum(axis=-1) / count, (start * there).sum() / count
+    around = ((reached - middle[..., None]) ** 2 * there).sum(axis=-1) + 1e-3
+    return middle, middle_start, module.sqrt(around / (((start - middle_start) ** 2 * there).sum() + 1e-3))
 
 
 def floor_of(z: Any, guess: Any, is_open: Any, p: Mapping[str, Any], module: Any) -> Any:

@@ -97,7 +97,7 @@ def build(shape: LossShape) -> pm.Model:
         eigenvalues = pm.Data("values", np.ones(n_feature))
         law = law_at_runs(whitened(shape.normals), runs, h, shape, pt)
         made = law.parameters
-        log_scale = log_noise_scale(law.above, made["scale_loss"], pt.dot(covariates, made["scale_run"]), pt)
+        log_scale = log_noise_scale(law.above, made["scale_loss"], (covariates * made["scale_run"]).sum(axis=1), pt)
         residual = (log_loss - made["level"] - law.above) * pt.exp(-log_scale) / spread[:, None]
         integrated = _integrated(residual, vectors, eigenvalues, made["signal"], h, shape)
         pm.Potential("prior", law.log_prior)

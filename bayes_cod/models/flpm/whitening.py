@@ -17,6 +17,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from bayes_cod.sampling import Compiled
+
 type FloatArray = NDArray[np.float64]
 
 STEP = 1e-4
@@ -90,7 +92,7 @@ def named(
     return draws
 
 
-def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> dict[str, NDArray[Any]]:
+def whiten(compiled: Compiled, data: Mapping[str, NDArray[Any]], start: FloatArray) -> dict[str, NDArray[Any]]:
     """Data of a compiled model with the centre at the posterior's mode and the factor from its curvature there.
 
     Parameters
@@ -105,7 +107,7 @@ def whiten(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -
     return whiten_at(compiled, data, find_mode(compiled, data, start)[None])
 
 
-def whiten_at(compiled: Any, data: Mapping[str, NDArray[Any]], places: FloatArray) -> dict[str, NDArray[Any]]:
+def whiten_at(compiled: Compiled, data: Mapping[str, NDArray[Any]], places: FloatArray) -> dict[str, NDArray[Any]]:
     """Data of a compiled model with centre and factor from the mean of some places and the mean curvature there.
 
     At draws of the posterior both are typical of it, as those of the mode need not be.
@@ -141,7 +143,7 @@ def _curvature(density: Callable[[FloatArray], tuple[float, FloatArray]], place:
     return 0.5 * (found + found.T)
 
 
-def find_mode(compiled: Any, data: Mapping[str, NDArray[Any]], start: FloatArray) -> FloatArray:
+def find_mode(compiled: Compiled, data: Mapping[str, NDArray[Any]], start: FloatArray) -> FloatArray:
     """Coordinates of the posterior's mode ``(normal,)``; see `whiten`."""
     return _mode(_plain_density(compiled, data, len(start)), start)
 
@@ -159,20 +161,20 @@ def _mode(density: Callable[[FloatArray], tuple[float, FloatArray]], start: Floa
 
 
 def _plain_density(
-    compiled: Any, data: Mapping[str, NDArray[Any]], size: int
+    compiled: Compiled, data: Mapping[str, NDArray[Any]], size: int
 ) -> Callable[[FloatArray], tuple[float, FloatArray]]:
     plain = {**data, "centre": np.zeros(size), "factor": np.eye(size)}
-    return _density(compiled.with_data(**plain), size)
+    return _density(compiled.density.with_data(**plain), size)
 
 
-def _density(compiled: Any, size: int) -> Callable[[FloatArray], tuple[float, FloatArray]]:
-    """Log density and gradient of a compiled model."""
-    function = _LOGP(compiled.compiled_logp_func.address)
+def _density(density: Any, size: int) -> Callable[[FloatArray], tuple[float, FloatArray]]:
+    """Log density and gradient of nutpie's compiled model."""
+    function = _LOGP(density.compiled_logp_func.address)
 
     def at(position: FloatArray) -> tuple[float, FloatArray]:
         position = np.ascontiguousarray(position, dtype=float)
         gradient, value = np.zeros(size), np.zeros(1)
-        user = compiled.user_data.ctypes.data
+        user = density.user_data.ctypes.data
         failed = function(size, position.ctypes.data, gradient.ctypes.data, value.ctypes.data, user)
         return (-np.inf, gradient) if failed or not np.isfinite(gradient).all() else (float(value[0]), gradient)
 

@@ -12,11 +12,11 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Forecaster, Staged
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
-from bayes_cod.models.flp.forecaster import RETRY_DRAWS, BayesianFLP
+from bayes_cod.models.flp.forecaster import CAREFUL_ACCEPT, RETRY_DRAWS, BayesianFLP
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.plots.losses import plot_losses, plot_score_map
-from bayes_cod.sampling import Gate, SamplerSettings
+from bayes_cod.sampling import DIVERGENCES, Gate, SamplerSettings
 
 NEAR, FAR = target(1.2e9, 2.4e10), target(6e9, 1.2e11)
 
@@ -124,27 +124,35 @@ def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianF
     assert np.array_equal(half.loss_level, once.loss_level[::2])
 
 
-def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[tuple[str, bool]] = []
+@pytest.mark.parametrize("failing_of", ["x", DIVERGENCES])
+def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch, failing_of: str) -> None:
+    drawn: list[tuple[str, SamplerSettings]] = []
     sample = BayesianFLP._sample
 
-    def watched(self: BayesianFLP, loss: object, score: object, data: object, part: str, *, retry: bool) -> object:
-        drawn.append((part, retry))
-        return sample(self, loss, score, data, part, retry=retry)  # type: ignore[arg-type]
+    def watched(
+        self: BayesianFLP, loss: object, score: object, data: object, part: str, settings: SamplerSettings
+    ) -> object:
+        drawn.append((part, settings))
+        return sample(self, loss, score, data, part, settings)  # type: ignore[arg-type]
 
     gates = BayesianFLP._gates
 
     def failing(self: BayesianFLP, *args: object) -> dict[str, Gate]:
         found = gates(self, *args)  # type: ignore[arg-type]
-        good, bad = (pd.DataFrame({"quantity": ["x"], "passed": [value]}) for value in (True, False))
+        good, bad = (pd.DataFrame({"quantity": [failing_of], "passed": [value]}) for value in (True, False))
         return dict.fromkeys(found, Gate(good)) | {"logistic": Gate(bad if len(drawn) == 2 else good)}
 
     monkeypatch.setattr(BayesianFLP, "_sample", watched)
     monkeypatch.setattr(BayesianFLP, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
-    assert drawn == [("loss", False), ("logistic", False), ("logistic", True)]
-    assert fitted.gate_passed and len(fitted.draws) == 2 * 2 * RETRY_DRAWS * 20
+    assert drawn[:2] == [("loss", short), ("logistic", short)] and [part for part, _ in drawn[2:]] == ["logistic"]
+    again, longer = drawn[2][1], 2 * RETRY_DRAWS
+    if failing_of == DIVERGENCES:  # more draws would bring more of them
+        assert again.target_accept == CAREFUL_ACCEPT > short.target_accept and again.draws == short.draws
+    else:
+        assert again.target_accept == short.retry_accept and again.draws == longer * short.draws
+    assert fitted.gate_passed and len(fitted.draws) == 2 * again.draws
 
 
 def test_the_gate_fails_on_few_draws() -> None:
