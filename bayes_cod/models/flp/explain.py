@@ -94,6 +94,12 @@ def observations(evidence: Evidence) -> pd.DataFrame:
     return table.dropna(ignore_index=True)
 
 
+def emerged_elsewhere(evidence: Evidence) -> set[str]:
+    """Benchmarks on which a model of a pooled family scores `EMERGED` above chance."""
+    beyond = evidence.score[evidence.family > 0] > evidence.chance + EMERGED  # NaN, as unknown scores are, is not
+    return {name for name, is_beyond in zip(evidence.benchmarks, beyond.any(axis=0), strict=True) if is_beyond}
+
+
 def emergence(evidence: Evidence, draws: Draws, scale: Scale) -> pd.DataFrame:
     """Loss at which a benchmark's latent score is `EMERGED` above its floor.
 

@@ -279,9 +279,14 @@ class BayesianFLP:
                 )
         emerged = explain.emergence(evidence, draws, scale).set_index("benchmark")["p_emerged"]
         silent = [str(name) for name in emerged.index[emerged < NOT_EMERGED]]
-        if silent:
-            shown = ", ".join(silent[:8]) + (f" and {len(silent) - 8} more" if len(silent) > 8 else "")
-            found.append(f"at their floor on every rung; when they emerge cannot be known from these: {shown}")
+        elsewhere = explain.emerged_elsewhere(evidence)
+        for what, names in (
+            ("when they emerge cannot be known from these", [name for name in silent if name not in elsewhere]),
+            ("when they emerge rests on the pooled families", [name for name in silent if name in elsewhere]),
+        ):
+            if names:
+                shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+                found.append(f"at their floor on every rung; {what}: {shown}")
         return found
 
     # ---------------------------------------------------------------- what a report shows

@@ -8,6 +8,7 @@ from flp_ladders import BENCHMARKS, RATIOS, SIZES, loss_ladder, pool_ladder
 
 from bayes_cod.errors import InputError
 from bayes_cod.models.flp.evidence import EvidenceSettings, gather
+from bayes_cod.models.flp.explain import emerged_elsewhere
 from bayes_cod.models.flp.losses import loss_series
 from bayes_cod.models.flp.progress import Scale
 
@@ -113,6 +114,17 @@ def test_without_sizes_the_law_is_one_in_compute() -> None:
     size, tokens = Scale.of(evidence).size_and_tokens(evidence.flops, evidence.params, evidence.tokens)
     assert not evidence.sized and (tokens == 0).all()
     assert np.allclose(size, np.log(evidence.flops / evidence.flops[-1]))
+
+
+def test_what_other_families_show_to_emerge() -> None:
+    pool = pool_ladder()
+    assert pool.scores is not None
+    scores = pool.scores
+    flat = scores["score"].mask(scores["benchmark"] == "late", scores["chance"] + 0.04)
+    flat = flat.mask(scores["benchmark"] == "slow", np.nan)
+    evidence = gather(loss_ladder(), EvidenceSettings(), replace(pool, scores=scores.assign(score=flat)))
+    assert emerged_elsewhere(evidence) == {"steep", "even"}
+    assert emerged_elsewhere(gather(loss_ladder(), EvidenceSettings())) == set()
 
 
 def test_final_models_of_other_families_come_after_the_ladders_own() -> None:
