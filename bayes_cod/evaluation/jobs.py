@@ -186,7 +186,7 @@ def run_batch(jobs: Sequence[Job], view: View, folder: Path | None) -> list[pd.D
 def run_job(job: Job, view: View) -> pd.DataFrame:
     """Fit one method below one cut and score its forecasts of the larger models.
 
-    A method that refuses (`GateError`, or a convergence gate that was not passed) or can't use the data
+    A method that refuses (`GateError`, or a convergence gate that its forecast does not pass) or can't use the data
     (`InputError`) leaves cells without scores and with its reason; any other exception is a defect and propagates.
 
     Returns
@@ -200,8 +200,9 @@ def run_job(job: Job, view: View) -> pd.DataFrame:
     forecast, status, reason = None, OK, ""
     try:
         fitted = forecaster.fit(training, pool=others)
-        _check_gate(fitted)
-        forecast = fitted.forecast(job.fit.targets)
+        made = fitted.forecast(job.fit.targets)
+        _check_gate(fitted)  # what is reported at the targets, as a forecast by itself is judged
+        forecast = made
     except GateError as error:
         status, reason = REFUSED, str(error)
     except InputError as error:

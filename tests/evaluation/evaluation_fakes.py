@@ -103,11 +103,15 @@ class Fussy(Fake):
 
 
 class Unconverged(Fake):
-    """Has diagnostics, and they failed."""
+    """Has diagnostics, and those of its forecast fail."""
 
-    gate_passed = False
+    gate_passed = True
     posterior = None
     diagnostics = pd.DataFrame({"quantity": ["slope", "level"], "passed": [False, True]})
+
+    def forecast(self, targets: Sequence[Target]) -> Forecast:
+        self.gate_passed = False
+        return super().forecast(targets)
 
 
 class Broken(Fake):
