@@ -13,6 +13,15 @@ from bayes_cod import methods
 REPOSITORY = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs all tests of a file, and of the folder of a model, whose tests compile the same graphs."""
+    for item in items:
+        place = item.path.relative_to(REPOSITORY / "tests")
+        group = place.parent if place.parent.parent.name == "models" else place
+        item.add_marker(pytest.mark.xdist_group(group.as_posix()))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Root of the source tree."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -85,18 +84,3 @@ def test_an_unknown_part_of_the_micro_ladder(tmp_path: Path) -> None:
     code, _, stderr = run("check", "microladder:nonsense")
     assert code == 2
     assert "no part 'nonsense'" in stderr
-
-
-@pytest.mark.slow
-def test_losses_end_to_end(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    code, stdout, stderr = run(
-        *("losses", "microladder:mixtures", "--target", "w40-mix-unseen-1", "--cut", "w16-mix-default"),
-        *("--checkpoints", "final", "--draws", 60, "--chains", 2, "--allow-failed-gate", "--out", out),
-    )
-    assert code == 0, stderr
-    assert sorted(file.name for file in out.iterdir()) == ["diagnostics.csv", "losses.csv", "run.json"]
-    table = pd.read_csv(out / "losses.csv")
-    assert set(table["domain"]) == {"arithmetic", "strings", "logic", "mean"}
-    assert (table["q05"] < table["q95"]).all()
-    assert "losses.csv" in stdout

@@ -22,12 +22,15 @@ LEVELS = np.concatenate([np.full(60, 0.6), np.full(40, -30.0)])  # forty questio
 SETTINGS = GroupingSettings("model", min_questions=60, max_clusters=1)
 
 
-def ladder() -> Ladder:
-    return count_ladder({"b": law_rates(LEVELS, 0.8, DECADES)}, DECADES, n_trials=40, seed=3)
+TWO_CLUSTERS = np.concatenate([np.full(60, 1.2), np.full(60, -0.2), np.full(40, -30.0)])
 
 
-def anchors(rate_of_rest: float = 0.4, count: int = 1) -> Ladder:
-    rates = np.repeat(np.where(LEVELS > 0, 0.95, rate_of_rest)[:, None], count, axis=1)
+def ladder(levels: np.ndarray = LEVELS, decades: np.ndarray = DECADES) -> Ladder:
+    return count_ladder({"b": law_rates(levels, 0.8, decades)}, decades, n_trials=40, seed=3)
+
+
+def anchors(rate_of_rest: float = 0.4, count: int = 1, levels: np.ndarray = LEVELS) -> Ladder:
+    rates = np.repeat(np.where(levels > -30, 0.95, rate_of_rest)[:, None], count, axis=1)
     found = count_ladder({"b": rates}, np.zeros(count), n_trials=40, seed=9)
     rename = {f"m{i}": f"strong{i}" for i in range(count)}
     assert found.items is not None
@@ -87,9 +90,12 @@ def test_without_a_map_they_are_said_to_be_unused() -> None:
 @pytest.mark.slow
 def test_an_anchor_moves_the_map() -> None:
     sampler = SamplerSettings(draws=400, tune=400, chains=2, cores=2)
+    rungs = ladder(TWO_CLUSTERS, np.array([-2.0, *DECADES]))  # of the shape that other tests compile
+    settings = replace(SETTINGS, max_clusters=2)
     maps = []
     for rate in (0.02, 0.9):
-        model = BayesianCOD(0, grouping=SETTINGS, sampler=sampler, anchors=anchors(rate), retry=False).fit(ladder())
+        told = anchors(rate, levels=TWO_CLUSTERS)
+        model = BayesianCOD(0, grouping=settings, sampler=sampler, anchors=told, retry=False).fit(rungs)
         assert model.draws.map_increments is not None
         maps.append(float(model.draws.map_increments[:, 0, :3].sum(axis=1).mean()))  # reached before the end
     assert maps[1] > maps[0] + 0.1
