@@ -1,9 +1,10 @@
-"""Coverage of Bayesian FLP and the published form on made ladders: ``python docs/make_flp_study.py 30 DIR``.
+"""Coverage of Bayesian FLP and the published form on made ladders: ``python docs/make_flp_study.py 12 DIR [large]``.
 
 Four worlds, each one complaint about two-stage methods: checkpoints whose learning rate has not decayed, equal compute
 at other sizes and tokens, a kink where benchmarks emerge, and saturation. None of them is drawn from the model's own
 priors: the kink is a hinge, which no sigmoid is. Chains of Bayesian FLP are short, as in its calibration by simulation,
-and all fits are counted. Writes ``cells.csv`` and ``coverage.csv`` and prints the latter.
+and all fits are counted. Ladders have five sizes and six benchmarks, or, ``large``, eight and eighteen. Writes
+``cells.csv`` and ``coverage.csv`` and prints the latter.
 """
 
 import sys
@@ -21,7 +22,6 @@ from bayes_cod.models.flp.simulation import SAMPLER
 
 METHODS = ("bayes-flp", "flp+bootstrap", "flp+conformal")
 QUESTIONS = 1000
-SIZES = np.array([5e7, 1e8, 2e8, 4e8, 8e8])
 SHARES = np.array([0.1, 0.2, 0.35, 0.5, 0.7, 0.85])
 CHANCE = {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.5, "e": 0.25, "f": 0.0}
 
@@ -56,6 +56,23 @@ class World:
     middle: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Design:
+    """Sizes of a ladder's runs ``(size,)``, and chance of its benchmarks by name."""
+
+    sizes: np.ndarray
+    chance: dict[str, float]
+
+
+DESIGNS = {
+    "small": Design(np.array([5e7, 1e8, 2e8, 4e8, 8e8]), CHANCE),
+    "large": Design(
+        np.array([2e7, 3.5e7, 6e7, 1e8, 1.7e8, 2.9e8, 5e8, 8e8]),
+        {f"{name}{number}": chance for number in range(3) for name, chance in CHANCE.items()},
+    ),
+}
+
+
 def _sigmoid(log_loss: np.ndarray, middle: float, slope: float, top: float) -> np.ndarray:
     return np.asarray(top * laws.sigmoid(slope * (middle - log_loss)))
 
@@ -77,21 +94,21 @@ def log_loss_law(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(laws.params_tokens_loss(params / 8e8, tokens / 1.6e10, 1.6, 0.45, 0.42, 0.55, 0.26)))
 
 
-def draw(world: World, seed: int) -> tuple[Ladder, Target, dict[str, float]]:
+def draw(world: World, seed: int, design: Design) -> tuple[Ladder, Target, dict[str, float]]:
     """A ladder, a target and its true observed scores."""
     rng = np.random.default_rng(seed)
     last = float(log_loss_law(np.array([8e8]), np.array([1.6e10]))[0])
-    middle = {name: last + rng.uniform(*world.middle) for name in CHANCE}
-    slope = {name: float(np.exp(rng.normal(np.log(12.0), 0.25))) for name in CHANCE}
-    top = {name: float(rng.uniform(0.85, 0.98)) for name in CHANCE}
+    middle = {name: last + rng.uniform(*world.middle) for name in design.chance}
+    slope = {name: float(np.exp(rng.normal(np.log(12.0), 0.25))) for name in design.chance}
+    top = {name: float(rng.uniform(0.85, 0.98)) for name in design.chance}
 
     def score(log_loss: float, name: str, luck: float) -> float:
         share = float(world.score(np.array([log_loss + luck]), middle[name], slope[name], top[name])[0])
-        rate = CHANCE[name] + (1 - CHANCE[name]) * share + 0.01 * rng.standard_normal()
+        rate = design.chance[name] + (1 - design.chance[name]) * share + 0.01 * rng.standard_normal()
         return float(rng.binomial(QUESTIONS, np.clip(rate, 0, 1)) / QUESTIONS)
 
     models, losses, scores = [], [], []
-    for size in SIZES:
+    for size in design.sizes:
         for ratio in world.ratios:
             name, tokens = f"{size:.0e}-{ratio:g}", ratio * size
             run_luck, score_luck = 0.006 * rng.standard_normal(), 0.004 * rng.standard_normal()
@@ -104,7 +121,7 @@ def draw(world: World, seed: int) -> tuple[Ladder, Target, dict[str, float]]:
                 unseen = -world.late_score * (1 - share) * 0.5
                 scores += [
                     (*row, benchmark, score(log_loss + unseen, benchmark, score_luck), QUESTIONS, chance)
-                    for benchmark, chance in CHANCE.items()
+                    for benchmark, chance in design.chance.items()
                 ]
     columns = ["model", "tokens", "flops", "is_final"]
     ladder = Ladder(
@@ -112,23 +129,23 @@ def draw(world: World, seed: int) -> tuple[Ladder, Target, dict[str, float]]:
         pd.DataFrame(models, columns=["model", "family", "params", "tokens", "flops", "is_final"]).sort_values(
             ["flops", "model"], ignore_index=True
         ),
-        pd.DataFrame({"benchmark": list(CHANCE), "chance": list(CHANCE.values())}),
+        pd.DataFrame({"benchmark": list(design.chance), "chance": list(design.chance.values())}),
         scores=pd.DataFrame(scores, columns=[*columns, "benchmark", "score", "n_questions", "chance"]),
         losses=pd.DataFrame(losses, columns=[*columns, "domain", "loss"]),
     )
     size, tokens = world.target[0], world.target[0] * world.target[1]
     true_loss = float(log_loss_law(np.array([size]), np.array([tokens]))[0]) + 0.006 * rng.standard_normal()
     luck = 0.004 * rng.standard_normal()
-    truth = {name: score(true_loss, name, luck) for name in CHANCE}
+    truth = {name: score(true_loss, name, luck) for name in design.chance}
     return ladder, Target("target", 6 * size * tokens, "made", size, tokens), truth
 
 
-def run(repeats: int) -> pd.DataFrame:
+def run(repeats: int, design: Design) -> pd.DataFrame:
     """Every method on every drawn ladder."""
     rows = []
     for world_number, (name, world) in enumerate(WORLDS.items()):
         for repeat in range(repeats):
-            ladder, target, truth = draw(world, 1000 * world_number + repeat)
+            ladder, target, truth = draw(world, 1000 * world_number + repeat, design)
             for method in METHODS:
                 settings = {"sampler": SAMPLER, "retry": False} if method == "bayes-flp" else {}
                 fitted = make(method, repeat, **settings).fit(ladder)
@@ -160,7 +177,7 @@ def main() -> None:
     """Draw, fit, score and write."""
     repeats, out = int(sys.argv[1]), Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
-    cells = run(repeats)
+    cells = run(repeats, DESIGNS[sys.argv[3] if len(sys.argv) > 3 else "small"])
     table = coverage(cells)
     cells.to_csv(out / "cells.csv", index=False)
     table.to_csv(out / "coverage.csv", index=False)

@@ -29,7 +29,7 @@ RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
 CAREFUL_ACCEPT = 0.99
 """Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
-SAMPLER = SamplerSettings(draws=600, tune=400, chains=2, target_accept=0.95, retry_accept=0.97)
+SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97)
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
 PLOT_SAMPLES = 400
@@ -166,7 +166,7 @@ class BayesianFLP:
         own = graph.of_stage(data, "score") | {"skew": np.array([self.forms[part]])}
         tree = sampling.sample(score, own, settings, self.seed)
         drawn, n_benchmark = tree["posterior"].to_dataset(), len(self._evidence.benchmarks)
-        tree["posterior"] = xr.DataTree(redraw(drawn, own, n_benchmark, self.priors, self.seed))
+        tree["posterior"] = xr.DataTree(redraw(drawn, own, n_benchmark, self.priors, self.seed, settings.cores))
         return tree
 
     def _n_draws(self, part: str) -> int:

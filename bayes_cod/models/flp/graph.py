@@ -254,11 +254,11 @@ def _score_stage(p: dict[str, Any], shape: Shape) -> None:
 
     parts = pt.concatenate([pt.tile(p["weight_loss"][None], n_series), p["weight_compute"][None]])
     weight = pm.Dirichlet("weight", parts, shape=n_series + 1)
-    slope_mean = pm.Normal("slope_mean", p["slope"], p["slope_sd"])
     spread = pm.LogNormal("slope_spread", p["spread"], p["spread_sd"])
     skew = _data("skew", np.ones(1))[0]
     floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
-    luck_scale = pm.Gamma("score_luck", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck"])
+    luck_more = pm.Gamma("score_luck_over", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck_more"])
+    luck_scale = pm.Deterministic("score_luck", p["luck"] + luck_more)
     expected = (progress * weight).sum(axis=1)
     if shape.pooled:
         shift, own_heights = _families(p, shape)
@@ -271,7 +271,7 @@ def _score_stage(p: dict[str, Any], shape: Shape) -> None:
         "run_moved", there * (expected[last] - start) / RUN_UNIT, there * astray / RUN_UNIT + (1 - there), shape=runs
     )
     reached = pm.Deterministic("run_progress", start + RUN_UNIT * moved)  # centred: scores say where a run stands
-    log_slope, height = _lines(p, slope_mean, spread, wide, skew, reached, start, there)
+    log_slope, height = _lines(p, spread, wide, skew, reached, start, there)
     late = p["undecayed_score"] * pm.Normal("undecayed_z", 0.0, 1.0)
     dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
@@ -309,7 +309,7 @@ def _walk(p: dict[str, Any], name: str) -> Any:
 
 
 def _lines(
-    p: dict[str, Any], slope_mean: Any, spread: Any, wide: int, skew: Any, reached: Any, start: Any, there: Any
+    p: dict[str, Any], spread: Any, wide: int, skew: Any, reached: Any, start: Any, there: Any
 ) -> tuple[Any, Any]:
     """Log slope and height of every benchmark's eta.
 
@@ -318,7 +318,9 @@ def _lines(
     """
     known, anchor = _data("known", np.ones(wide)), _data("anchor", np.zeros(wide))
     middle, middle_start, stretch = whereabouts(reached, start, there, pt)
-    slope_z = pm.Normal("slope_z", known * (slope_mean + pt.log(stretch)), known * spread + (1 - known), shape=wide)
+    typical = pm.Normal("slope_typical", p["slope"] + pt.log(stretch), p["slope_sd"])
+    slope_mean = pm.Deterministic("slope_mean", typical - pt.log(stretch))
+    slope_z = pm.Normal("slope_z", known * typical, known * spread + (1 - known), shape=wide)
     log_slope = pm.Deterministic(
         "log_slope", known * (slope_z - pt.log(stretch)) + (1 - known) * (slope_mean + spread * slope_z)
     )

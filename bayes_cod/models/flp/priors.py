@@ -61,9 +61,10 @@ class Priors(Hyperparameters):
         Share of what lies above the floor that stays unanswered, fixed: of most benchmarks next to nothing, of a share
         of them, which is fixed too, more (wrong keys, questions that no training answers). Which level off early is
         summed out.
-    luck, luck_shape
-        Scale of the luck of a run in progress that all its benchmarks share, beyond its loss, Gamma (mean, shape): not
-        near zero, where the sampler would meet a funnel, and not so large that runs stand anywhere whatever their loss.
+    luck, luck_more, luck_shape
+        Scale of the luck of a run in progress that all its benchmarks share, beyond its loss: the least it may be, as
+        the sampler would meet a funnel below, and what it is more, Gamma (mean, shape), not so large that runs stand
+        anywhere whatever their loss.
     undecayed_score
         Progress at full learning rate that the loss does not show, Normal around 0.
     shared_walk, own_walk
@@ -117,8 +118,9 @@ class Priors(Hyperparameters):
     ceiling: float = 0.01
     early_ceiling: float = 0.12
     levelling_share: float = 0.3
-    luck: float = 0.07
-    luck_shape: float = 3.0
+    luck: float = 0.02
+    luck_more: float = 0.05
+    luck_shape: float = 2.0
     undecayed_score: float = 0.2
     shared_walk: float = 0.12
     own_walk: float = 0.1

@@ -10,7 +10,10 @@ from; here that is a mixture of normals fitted to the sampler's draws, with wide
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -32,7 +35,7 @@ OWN = ("height", "log_slope", "floor_z", "dispersion")
 """What a benchmark has to itself, in the order of the last axis ``own`` of arrays; then what it is higher by in each
 pooled family."""
 
-SAMPLER_ONLY = ("height_at_anchor", "slope_z", "floor_z", "run_moved", "family_height_z")
+SAMPLER_ONLY = ("height_at_anchor", "slope_z", "slope_typical", "floor_z", "run_moved", "family_height_z")
 CANDIDATES = 32
 ROUNDS = 2
 NORMALS = 4
@@ -42,7 +45,12 @@ TAIL_SHARE, TAIL_WIDTH, TAIL_FREEDOM = 0.2, 2.0, 4
 
 
 def redraw(
-    posterior: xr.Dataset, data: Mapping[str, NDArray[Any]], n_benchmark: int, priors: Priors, seed: int
+    posterior: xr.Dataset,
+    data: Mapping[str, NDArray[Any]],
+    n_benchmark: int,
+    priors: Priors,
+    seed: int,
+    cores: int | None = None,
 ) -> xr.Dataset:
     """Draws of the score stage with each benchmark's own parameters drawn anew.
 
@@ -58,6 +66,8 @@ def redraw(
         Of the fit.
     seed
         The same seed gives the same draws.
+    cores
+        Threads, a benchmark at a time each; one a processor core where not given. Draws do not hang on it.
 
     Returns
     -------
@@ -65,13 +75,14 @@ def redraw(
         With new height, log_slope, floor, dispersion and family_height, and with kind (of `KINDS`) and top; what only
         the sampler moves in is left out.
     """
-    rng = np.random.default_rng([seed, 31])
     drawn = {str(name): flat(posterior, str(name)) for name in posterior}
     common = Common.of(drawn, data)
     made = {name: drawn[name].copy() for name in (*OWN, "floor")}
     of_family = common.family_height.copy()
     kind = np.zeros(made["height"].shape, dtype=int)
-    for column in range(n_benchmark):
+
+    def renew(column: int) -> None:
+        rng = np.random.default_rng([seed, 31, column])
         conditional = Conditional(common, data, priors, column)
         own = np.stack([*(made[name][:, column] for name in OWN), *of_family[:, :, column].T], axis=-1)
         for _ in range(ROUNDS):
@@ -81,6 +92,9 @@ def redraw(
         of_family[:, :, column] = own[:, len(OWN) :]
         made["floor"][:, column] = conditional.floor(own[:, OWN.index("floor_z")])
         kind[:, column] = conditional.kinds(own, rng)
+
+    with ThreadPoolExecutor(cores or os.cpu_count()) as threads:
+        deque(threads.map(renew, range(n_benchmark)), maxlen=0)
     made |= {"kind": kind, "top": graph.top_of(made["floor"], priors.ceilings[kind])}
     like = posterior["height"]
     new = {name: (like.dims, values.reshape(like.shape)) for name, values in made.items()}

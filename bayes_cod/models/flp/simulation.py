@@ -119,7 +119,7 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     evidence = replace(evidence, log_loss=log_loss[:, None])
     scale = replace(Scale.of(evidence), log_loss=REFERENCE)
     weight = rng.dirichlet([priors.weight_loss, priors.weight_compute])
-    luck_scale = float(rng.gamma(priors.luck_shape, priors.luck / priors.luck_shape))
+    luck_scale = priors.luck + float(rng.gamma(priors.luck_shape, priors.luck_more / priors.luck_shape))
     behind = scale.behind(evidence.log_loss, evidence.flops, evidence.family)
     shared_walk = priors.shared_walk + float(rng.lognormal(priors.shared_walk_more, priors.shared_walk_sd))
     own_walk = priors.own_walk + float(rng.lognormal(priors.own_walk_more, priors.own_walk_sd))

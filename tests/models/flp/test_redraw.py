@@ -10,9 +10,8 @@ from flp_ladders import loss_ladder, pool_ladder
 from scipy.stats import multivariate_t
 
 from bayes_cod import sampling
-from bayes_cod.models.flp import graph
+from bayes_cod.models.flp import forecaster, graph
 from bayes_cod.models.flp.evidence import EvidenceSettings, gather
-from bayes_cod.models.flp.forecaster import SAMPLER
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.flp.redraw import OWN, SAMPLER_ONLY, Common, Conditional, _pick, redraw
@@ -40,8 +39,9 @@ def model(data: dict[str, np.ndarray]) -> pm.Model:
 
 @pytest.fixture(scope="module")
 def posterior(data: dict[str, np.ndarray]) -> xr.Dataset:
-    compiled = sampling.CompiledModels().get("score", lambda: graph.build_score(graph.Shape.of(EVIDENCE)))
-    short = replace(SAMPLER, draws=150, tune=200, cores=1)
+    shape = graph.Shape.of(EVIDENCE)
+    compiled = forecaster._models.get(("score", shape), lambda: graph.build_score(shape))
+    short = replace(forecaster.SAMPLER, draws=150, tune=200, cores=1)
     return sampling.sample(compiled, data, short, 1)["posterior"].to_dataset()
 
 
@@ -118,7 +118,7 @@ def test_draws_from_elsewhere_arrive_at_the_conditional(posterior: xr.Dataset, d
 def test_what_is_drawn_anew(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
     anew = redraw(posterior, data, N_BENCHMARK, Priors(), 3)
     assert not set(SAMPLER_ONLY) & set(anew)
-    assert anew.equals(redraw(posterior, data, N_BENCHMARK, Priors(), 3))
+    assert anew.equals(redraw(posterior, data, N_BENCHMARK, Priors(), 3, cores=1))
     for name in ("height", "log_slope", "dispersion", "floor"):
         before, after = posterior[name].values, anew[name].values
         changed = (before != after)[..., :N_BENCHMARK]
