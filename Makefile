@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON_VERSION := $(shell cat .python-version)
-PYTEST_ARGS ?= -n 2 --dist loadgroup --durations 15
+PYTEST_ARGS ?= -n 2 --durations 15
 
 export OMP_NUM_THREADS ?= 1
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)

@@ -7,19 +7,27 @@ from pathlib import Path
 
 import pytest
 from helpers import FakeBayes, write_ladder
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from bayes_cod import methods
 
 REPOSITORY = Path(__file__).parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class FolderScheduling(LoadScopeScheduling):
     """One process runs all tests of a file, and of the folder of a model, whose tests compile the same graphs."""
-    for item in items:
-        place = item.path.relative_to(REPOSITORY / "tests")
-        group = place.parent if place.parent.parent.name == "models" else place
-        item.add_marker(pytest.mark.xdist_group(group.as_posix()))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, *_ = nodeid.partition("::")
+        folder, _, _ = file.rpartition("/")
+        return folder if folder.startswith("tests/models/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
+    """Take the place of `--dist`."""
+    return FolderScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
