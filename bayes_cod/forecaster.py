@@ -70,7 +70,7 @@ class Sampled(Protocol):
 
     @property
     def gate_passed(self) -> bool:
-        """Whether every diagnostic allows the result to be reported."""
+        """Whether every diagnostic of what is reported passed."""
         ...
 
 

@@ -220,6 +220,11 @@ def sample(
     return tree
 
 
+def quantity(kind: str, name: str, label: str) -> str:
+    """How diagnostics call one of the quantities of `by_label`."""
+    return f"{kind}, {name}, {label}"
+
+
 def by_label(
     kind: str, names: Sequence[str], labels: Sequence[str], array: NDArray[np.float64], tree: xr.DataTree
 ) -> dict[str, NDArray[np.float64]]:
@@ -238,7 +243,7 @@ def by_label(
     """
     by_chain = array.reshape(tree["posterior"].sizes["chain"], -1, *array.shape[1:])
     return {
-        f"{kind}, {name}, {label}": by_chain[:, :, place, position]
+        quantity(kind, name, label): by_chain[:, :, place, position]
         for place, label in enumerate(labels)
         for position, name in enumerate(names)
     }

@@ -1,12 +1,16 @@
-"""Coverage of Bayesian FLP and the published form on made ladders: ``python docs/make_flp_study.py 12 DIR [large]``.
+"""Coverage of Bayesian FLP and the published form on made ladders.
+
+``python docs/make_flp_study.py 12 DIR [--large] [--wander]``
 
 Four worlds, each one complaint about two-stage methods: checkpoints whose learning rate has not decayed, equal compute
 at other sizes and tokens, a kink where benchmarks emerge, and saturation. None of them is drawn from the model's own
 priors: the kink is a hinge, which no sigmoid is. Chains of Bayesian FLP are short, as in its calibration by simulation,
-and all fits are counted. Ladders have five sizes and six benchmarks, or, ``large``, eight and eighteen. Writes
-``cells.csv`` and ``coverage.csv`` and prints the latter.
+and all fits are counted. Ladders have five sizes and six benchmarks, or, ``--large``, eight and eighteen. Scores follow
+their curve exactly, or, ``--wander``, leave it as those of real ladders do: by random walks along the loss, of each
+benchmark and of all together. Writes ``cells.csv`` and ``coverage.csv`` and prints the latter.
 """
 
+import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +27,11 @@ from bayes_cod.models.flp.simulation import SAMPLER
 METHODS = ("bayes-flp", "flp+bootstrap", "flp+conformal")
 QUESTIONS = 1000
 SHARES = np.array([0.1, 0.2, 0.35, 0.5, 0.7, 0.85])
+SHARED_WALK, OWN_WALK = 0.2, (0.12, 1.2)
+"""Walks of ``--wander`` per root unit of progress: of all benchmarks in progress, and of one on the logit, from that of
+the smoothest real ladder (OLMo) to that of the most abrupt (micro), as Bayesian FLP finds them (OpenLM: 0.22 and 0.2).
+"""
+GRID = 2000
 CHANCE = {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.5, "e": 0.25, "f": 0.0}
 
 type Map = Callable[[np.ndarray, float, float, float], np.ndarray]
@@ -43,7 +52,7 @@ class World:
     late_score
         Part of that rise that scores do not see.
     score
-        Share of the way from chance to the top, from log loss, the benchmark's middle and slope, and noise-free.
+        Share of the way from chance to the top, from log loss, the benchmark's middle, slope and top, without noise.
     middle
         Log loss at which benchmarks are half way, relative to the largest rung's: least and most.
     """
@@ -94,16 +103,49 @@ def log_loss_law(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(laws.params_tokens_loss(params / 8e8, tokens / 1.6e10, 1.6, 0.45, 0.42, 0.55, 0.26)))
 
 
-def draw(world: World, seed: int, design: Design) -> tuple[Ladder, Target, dict[str, float]]:
+class Walks:
+    """How far scores leave their curve at a log loss, as shifts of the log loss: nothing at the largest rung's.
+
+    Parameters
+    ----------
+    unit
+        Unit of progress: standard deviation of the rungs' log losses.
+    last
+        Log loss of the largest rung.
+    slope
+        Of the benchmarks on the logit, by name.
+    rng
+        Of the walks.
+    """
+
+    def __init__(self, unit: float, last: float, slope: dict[str, float], rng: np.random.Generator) -> None:
+        self._grid = np.linspace(last - 1.0, last + 2.0, GRID)
+        own = float(np.exp(rng.uniform(*np.log(OWN_WALK))))
+        step = np.sqrt((self._grid[1] - self._grid[0]) / unit)
+        paths = {name: own / of for name, of in slope.items()} | {"": SHARED_WALK * unit}
+        for name, size in paths.items():
+            path = size * step * rng.standard_normal(GRID).cumsum()
+            paths[name] = path - np.interp(last, self._grid, path)
+        self._paths = paths
+
+    def __call__(self, log_loss: float, name: str) -> float:
+        """Shift of a benchmark's log loss."""
+        return float(np.interp(log_loss, self._grid, self._paths[name] + self._paths[""]))
+
+
+def draw(world: World, seed: int, design: Design, wander: bool) -> tuple[Ladder, Target, dict[str, float]]:
     """A ladder, a target and its true observed scores."""
     rng = np.random.default_rng(seed)
     last = float(log_loss_law(np.array([8e8]), np.array([1.6e10]))[0])
     middle = {name: last + rng.uniform(*world.middle) for name in design.chance}
     slope = {name: float(np.exp(rng.normal(np.log(12.0), 0.25))) for name in design.chance}
     top = {name: float(rng.uniform(0.85, 0.98)) for name in design.chance}
+    unit = float(np.std([log_loss_law(design.sizes, ratio * design.sizes) for ratio in world.ratios]))
+    walks = Walks(unit, last, slope, np.random.default_rng([seed, 1])) if wander else None
 
     def score(log_loss: float, name: str, luck: float) -> float:
-        share = float(world.score(np.array([log_loss + luck]), middle[name], slope[name], top[name])[0])
+        at = log_loss + luck + (0.0 if walks is None else walks(log_loss, name))
+        share = float(world.score(np.array([at]), middle[name], slope[name], top[name])[0])
         rate = design.chance[name] + (1 - design.chance[name]) * share + 0.01 * rng.standard_normal()
         return float(rng.binomial(QUESTIONS, np.clip(rate, 0, 1)) / QUESTIONS)
 
@@ -140,12 +182,12 @@ def draw(world: World, seed: int, design: Design) -> tuple[Ladder, Target, dict[
     return ladder, Target("target", 6 * size * tokens, "made", size, tokens), truth
 
 
-def run(repeats: int, design: Design) -> pd.DataFrame:
+def run(repeats: int, design: Design, wander: bool) -> pd.DataFrame:
     """Every method on every drawn ladder."""
     rows = []
     for world_number, (name, world) in enumerate(WORLDS.items()):
         for repeat in range(repeats):
-            ladder, target, truth = draw(world, 1000 * world_number + repeat, design)
+            ladder, target, truth = draw(world, 1000 * world_number + repeat, design, wander)
             for method in METHODS:
                 settings = {"sampler": SAMPLER, "retry": False} if method == "bayes-flp" else {}
                 fitted = make(method, repeat, **settings).fit(ladder)
@@ -175,9 +217,15 @@ def coverage(cells: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Draw, fit, score and write."""
-    repeats, out = int(sys.argv[1]), Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description="Coverage of Bayesian FLP and the published form on made ladders.")
+    parser.add_argument("repeats", type=int, help="ladders of each world")
+    parser.add_argument("out", type=Path, help="folder for the tables")
+    parser.add_argument("--large", action="store_true", help="eight sizes and eighteen benchmarks")
+    parser.add_argument("--wander", action="store_true", help="scores leave their curve as those of real ladders do")
+    asked = parser.parse_args()
+    out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
-    cells = run(repeats, DESIGNS[sys.argv[3] if len(sys.argv) > 3 else "small"])
+    cells = run(asked.repeats, DESIGNS["large" if asked.large else "small"], asked.wander)
     table = coverage(cells)
     cells.to_csv(out / "cells.csv", index=False)
     table.to_csv(out / "coverage.csv", index=False)

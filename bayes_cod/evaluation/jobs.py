@@ -249,8 +249,13 @@ def _keep(result: pd.DataFrame, file: Path) -> None:
 
 def _score(table: pd.DataFrame, forecast: Forecast, rng: np.random.Generator) -> pd.DataFrame:
     draws, answered = _draws(table, forecast)
-    status = np.where(answered, OK, UNUSABLE)
-    reason = np.where(answered, "", "the method gave no finite forecast for this benchmark and target")
+    refused = table["benchmark"].isin(forecast.facts.get("refused") or ()).to_numpy()
+    status = np.select([answered, refused], [OK, REFUSED], UNUSABLE)
+    reason = np.select(
+        [answered, refused],
+        ["", "the sampler's chains disagree on this benchmark"],
+        "the method gave no finite forecast for this benchmark and target",
+    )
     table = table.assign(status=status, reason=reason, n_draws=float(len(draws)))
     if not answered.any():
         return table

@@ -102,6 +102,14 @@ class Fussy(Fake):
         return Forecast(whole.draws.sel(benchmark=["one", "three"]), self.name)
 
 
+class Selective(Fake):
+    """Leaves out benchmark `three`, on which its chains disagree, and knows nothing of benchmark `two`."""
+
+    def forecast(self, targets: Sequence[Target]) -> Forecast:
+        whole = super().forecast(targets)
+        return Forecast(whole.draws.sel(benchmark=["one"]), self.name, {"refused": ["three"]})
+
+
 class Unconverged(Fake):
     """Has diagnostics, and those of its forecast fail."""
 
@@ -126,6 +134,7 @@ KINDS: dict[str, type[Fake]] = {
     "other": Fake,
     "point": Point,
     "fussy": Fussy,
+    "selective": Selective,
     "unconverged": Unconverged,
     "broken": Broken,
 }

@@ -195,6 +195,14 @@ def test_refusals_are_cells_with_their_reason() -> None:
     assert unconverged["reason"].iloc[0] == "the sampler did not converge: 1 diagnostics failed (slope)"
 
 
+def test_a_refused_benchmark_is_a_refused_cell() -> None:
+    cells = backtest(LADDER, [fake("selective")], min_rungs=2)
+    status = {str(name): set(group["status"]) for name, group in cells.groupby("benchmark")}
+    assert status["one"] == {"ok"} and status["two"] == {"unusable"} and status["three"] == {"refused"}
+    reason = cells.loc[cells["benchmark"] == "three", "reason"]
+    assert set(reason) == {"the sampler's chains disagree on this benchmark"}
+
+
 def test_a_defect_is_not_swallowed() -> None:
     with pytest.raises(ZeroDivisionError, match="a defect"):
         backtest(LADDER, [fake("broken")])

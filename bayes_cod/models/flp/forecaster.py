@@ -30,6 +30,8 @@ RETRY_DRAWS = 2
 CAREFUL_ACCEPT = 0.99
 """Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
 SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97)
+REFUSED_AT_MOST = 0.2
+"""Share of the benchmarks that may be left out where chains disagree on them alone; beyond it all is refused."""
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
 PLOT_SAMPLES = 400
@@ -40,6 +42,11 @@ FORMS = {"logistic": 1.0, "skewed": 0.3}
 """Forms of the map from progress to score, with the skew of each."""
 
 _models = CompiledModels()
+
+
+def _latent(form: str) -> str:
+    """What diagnostics call the latent scores of a form."""
+    return f"latent score, {form}"
 
 
 class BayesianFLP:
@@ -89,6 +96,7 @@ class BayesianFLP:
         self._trees: dict[str, xr.DataTree] = {}
         self._again: set[str] = set()
         self._gate: Gate | None = None
+        self._refused: tuple[str, ...] | None = None
         self._targets: tuple[str, ...] = ()
         self._ahead: Scores | None = None
         self._points_ahead: Points | None = None
@@ -145,6 +153,19 @@ class BayesianFLP:
             self._draw({part: self._second_try(gate) for part, gate in failed.items()})
             gates = self._gates(points, labels)
         self._gate = Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
+        self._refused = self._apart(self._gate, labels)
+
+    def _apart(self, gate: Gate, labels: Sequence[str]) -> tuple[str, ...] | None:
+        """Benchmarks on which alone the chains disagree, so that the others may be reported; None if all is refused."""
+        evidence, _, _ = self._fitted()
+        failed = set(gate.table.loc[~gate.table["passed"].astype(bool), "quantity"])
+        of = {
+            name: {sampling.quantity(_latent(form), name, label) for form in self.forms for label in labels} & failed
+            for name in evidence.benchmarks
+        }
+        refused = tuple(name for name, own in of.items() if own)
+        few = len(refused) <= REFUSED_AT_MOST * len(evidence.benchmarks)
+        return refused if few and not failed.difference(*of.values()) else None
 
     def _second_try(self, gate: Gate) -> SamplerSettings:
         """How to draw again what failed: in smaller steps if it diverged but mixed, else longer."""
@@ -199,7 +220,7 @@ class BayesianFLP:
         gates = {"loss": sampling.gate(sampling.by_label("log loss", evidence.series, labels, log_loss, tree), tree)}
         for form in self.forms:
             tree, latent = self._trees[form], ahead(form, form).latent
-            reported = sampling.by_label(f"latent score, {form}", evidence.benchmarks, labels, latent, tree)
+            reported = sampling.by_label(_latent(form), evidence.benchmarks, labels, latent, tree)
             gates[form] = sampling.gate(reported, tree)
         return gates
 
@@ -209,7 +230,12 @@ class BayesianFLP:
         return self._evidence, self._scale, self._draws
 
     def forecast(self, targets: Sequence[Target]) -> Forecast:
-        """Posterior predictive scores of targets on every benchmark of the fitted ladder.
+        """Posterior predictive scores of targets on the benchmarks of the fitted ladder.
+
+        Returns
+        -------
+        Forecast
+            Of all benchmarks but those of `refused`.
 
         Raises
         ------
@@ -222,9 +248,10 @@ class BayesianFLP:
         scores = predict(evidence, draws, scale, self.priors, points, self.seed)
         self._targets = tuple(target.name for target in targets)
         self._ahead, self._points_ahead = scores, points
-        return Forecast.from_draws(
-            scores.observed, scores.latent, targets, evidence.benchmarks, self.name, self._facts(targets, scores)
-        )
+        told = np.isin(evidence.benchmarks, self.refused, invert=True)
+        observed, latent = scores.observed[..., told], scores.latent[..., told]
+        benchmarks = [name for name, is_told in zip(evidence.benchmarks, told, strict=True) if is_told]
+        return Forecast.from_draws(observed, latent, targets, benchmarks, self.name, self._facts(targets, observed))
 
     def _points(self, targets: Sequence[Target]) -> Points:
         if not targets:
@@ -242,10 +269,10 @@ class BayesianFLP:
             np.array([np.nan if target.tokens is None else target.tokens for target in targets], dtype=float),
         )
 
-    def _facts(self, targets: Sequence[Target], scores: Scores) -> dict[str, Any]:
+    def _facts(self, targets: Sequence[Target], observed: NDArray[np.float64]) -> dict[str, Any]:
         evidence, scale, draws = self._fitted()
         decades = [(float(np.log(target.flops)) - scale.log_flops) / np.log(10) for target in targets]
-        mean = np.quantile(scores.observed.mean(axis=2), MEAN_QUANTILES, axis=0)
+        mean = np.quantile(observed.mean(axis=2), MEAN_QUANTILES, axis=0)
         weight = dict(zip((*evidence.series, "compute"), draws.weight.mean(axis=0).tolist(), strict=True))
         return {
             "decades": dict(zip([target.name for target in targets], decades, strict=True)),
@@ -253,6 +280,7 @@ class BayesianFLP:
                 target.name: dict(zip(MEAN_COLUMNS, mean[:, t].tolist(), strict=True))
                 for t, target in enumerate(targets)
             },
+            "refused": list(self.refused),
             "weights": weight,
             "walks": {"shared": float(draws.shared_walk.mean()), "own": float(draws.own_walk.mean())},
             "warnings": self._warnings(targets, decades),
@@ -269,6 +297,11 @@ class BayesianFLP:
     def _warnings(self, targets: Sequence[Target], decades: Sequence[float]) -> list[str]:
         evidence, scale, draws = self._fitted()
         found = list(evidence.notes)
+        if self.refused:
+            found.append(
+                f"not reported, as the sampler's chains disagree on them: {', '.join(self.refused)}; more draws "
+                "(--draws) may help"
+            )
         if not evidence.sized:
             found.append("size or tokens of some rung are not known: the loss law is one in compute alone")
         for target, distance in zip(targets, decades, strict=True):
@@ -278,7 +311,7 @@ class BayesianFLP:
                     "supports a forecast that far"
                 )
         emerged = explain.emergence(evidence, draws, scale).set_index("benchmark")["p_emerged"]
-        silent = [str(name) for name in emerged.index[emerged < NOT_EMERGED]]
+        silent = [str(name) for name in emerged.index[emerged < NOT_EMERGED] if name not in self.refused]
         elsewhere = explain.emerged_elsewhere(evidence)
         for what, names in (
             ("when they emerge cannot be known from these", [name for name in silent if name not in elsewhere]),
@@ -309,16 +342,21 @@ class BayesianFLP:
             ahead = scale.progress(self._ahead.latent_log_loss, self._points_ahead.flops)
             furthest = max(furthest, float((ahead * draws.weight[:, None, :]).sum(axis=-1).mean(axis=0).max()))
         step = max(1, len(draws) // PLOT_SAMPLES)
-        return explain.score_map(evidence, draws, scale, furthest).isel(sample=slice(None, None, step))
+        told = [name for name in evidence.benchmarks if name not in self.refused]
+        curves = explain.score_map(evidence, draws, scale, furthest)
+        return curves.isel(sample=slice(None, None, step)).sel(benchmark=told)
 
     def map_observations(self) -> pd.DataFrame:
         """Losses and scores that the map was fitted to: benchmark, loss, score, is_final."""
-        return explain.observations(self._fitted()[0])
+        return self._told(explain.observations(self._fitted()[0]))
 
     def emergence(self) -> pd.DataFrame:
         """Loss at which each benchmark leaves its floor: benchmark, loss, low90, high90, p_emerged."""
         evidence, scale, draws = self._fitted()
-        return explain.emergence(evidence, draws, scale)
+        return self._told(explain.emergence(evidence, draws, scale))
+
+    def _told(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[~table["benchmark"].isin(self.refused)].reset_index(drop=True)
 
     @property
     def draws(self) -> Draws:
@@ -346,6 +384,12 @@ class BayesianFLP:
 
     @property
     def gate_passed(self) -> bool:
-        """Whether every diagnostic allows the result to be reported."""
+        """Whether every diagnostic of what is reported passed."""
         self._fitted()
-        return self._gate is not None and self._gate.passed
+        return self._refused is not None
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Benchmarks that are not reported, as the chains disagree on them and on nothing else."""
+        self._fitted()
+        return self._refused or ()

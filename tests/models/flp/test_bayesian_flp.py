@@ -1,5 +1,6 @@
 """Bayesian FLP on a ladder that obeys its laws: the numbers, and what stands beside them."""
 
+import copy
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Forecaster, Staged
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
+from bayes_cod.models.flp import forecaster as flp
 from bayes_cod.models.flp.forecaster import CAREFUL_ACCEPT, RETRY_DRAWS, BayesianFLP
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.models.flp.priors import Priors
@@ -160,6 +162,44 @@ def test_the_gate_fails_on_few_draws() -> None:
         loss_ladder()
     )
     assert not short.gate_passed
+
+
+@pytest.mark.parametrize(
+    ("failing", "refused"),
+    [
+        ({"late": "latent score, logistic, late, target far"}, ("late",)),
+        ({"late": "latent score, logistic, late, target far", "slow": "latent score, logistic, slow, target far"}, None),
+        ({"late": "latent score, logistic, late, target far", "all": DIVERGENCES}, None),
+        ({"all": "log loss, validation, target far"}, None),
+        ({}, ()),
+    ],
+)
+def test_a_benchmark_on_which_alone_chains_disagree_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, fitted: BayesianFLP, failing: dict[str, str], refused: tuple[str, ...] | None
+) -> None:
+    gates = BayesianFLP._gates
+
+    def spoilt(self: BayesianFLP, *args: object) -> dict[str, Gate]:
+        tables = {part: gate.table for part, gate in gates(self, *args).items()}  # type: ignore[arg-type]
+        assert set(failing.values()) <= {name for table in tables.values() for name in table["quantity"]}
+        return {
+            part: Gate(table.assign(passed=~table["quantity"].isin(failing.values()))) for part, table in tables.items()
+        }
+
+    monkeypatch.setattr(BayesianFLP, "_gates", spoilt)
+    monkeypatch.setattr(flp, "REFUSED_AT_MOST", 0.25)
+    again = copy.copy(fitted)
+    again.retry = False
+    ahead = again.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
+    left = [name for name in BENCHMARKS if name not in (refused or ())]
+    assert again.gate_passed == (refused is not None) and again.refused == (refused or ())
+    assert set(ahead.benchmarks) == set(left) and ahead.facts["refused"] == list(refused or ())
+    for shown in (again.emergence(), again.map_observations()):
+        assert set(shown["benchmark"]) == set(left)
+    assert set(again.score_map()["benchmark"].values) == set(left)
+    assert any("disagree on them: late;" in text for text in ahead.facts["warnings"]) == bool(refused)
+    mean = np.mean([ahead.samples("far", name) for name in left], axis=0)
+    assert ahead.facts["mean_over_benchmarks"]["far"]["q50"] == pytest.approx(float(np.median(mean)))
 
 
 def test_size_and_tokens_are_asked_for(fitted: BayesianFLP) -> None:
