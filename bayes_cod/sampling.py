@@ -168,6 +168,9 @@ class CompiledModels:
     def __init__(self) -> None:
         self._by_key: dict[Hashable, Compiled] = {}
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._by_key
+
     def get(self, key: Hashable, build: Callable[[], pm.Model]) -> Compiled:
         """The compiled model of a shape; built and compiled at the first call."""
         if key not in self._by_key:

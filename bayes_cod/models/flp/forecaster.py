@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from bayes_cod import sampling
@@ -23,6 +24,8 @@ from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.flp.redraw import redraw
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
+LOSS: Final = "loss"
+SCORE: Final = "score"
 LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
 RETRY_DRAWS = 2
@@ -42,6 +45,16 @@ FORMS = {"logistic": 1.0, "skewed": 0.3}
 """Forms of the map from progress to score, with the skew of each."""
 
 _models = CompiledModels()
+
+
+def _draw_loss(
+    shape: graph.Shape, data: Mapping[str, NDArray[Any]], settings: SamplerSettings, seed: int
+) -> xr.DataTree:
+    """The loss stage: the losses of the rungs are data of both stages, so their posteriors are independent."""
+    compiled = _models.get((LOSS, shape), lambda: graph.build_loss(shape))
+    low_rank = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
+    long = sampling.sample(compiled, graph.of_stage(data, LOSS), low_rank, seed)
+    return long.isel(draw=slice(None, None, LOSS_THIN))
 
 
 def _latent(form: str) -> str:
@@ -129,7 +142,7 @@ class BayesianFLP:
         self._evidence, self._scale = evidence, scale
         self._ahead = self._points_ahead = None
         self._trees, self._again = {}, set()
-        self._draw(dict.fromkeys(["loss", *self.forms], self.sampler))
+        self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler))
         self._gated(self._rungs_as_points(), ["last rung"])
         return self
 
@@ -137,10 +150,14 @@ class BayesianFLP:
         """Draws of the loss stage, of forms, or of both."""
         assert self._evidence is not None and self._scale is not None
         shape = graph.Shape.of(self._evidence)
-        loss = _models.get(("loss", shape), lambda: graph.build_loss(shape))
-        score = _models.get(("score", shape), lambda: graph.build_score(shape))
         data = graph.arrays(self._evidence, self._scale, shape, self.priors)
-        self._trees |= {part: self._sample(loss, score, data, part, settings) for part, settings in parts.items()}
+        loss, forms = ([part for part in parts if (part == LOSS) == is_loss] for is_loss in (True, False))
+        beside = 1 if (LOSS, shape) in _models else 2  # compiled in a process of its own while the forms are
+        drawn = Parallel(n_jobs=beside, backend="loky", return_as="generator")(
+            delayed(_draw_loss)(shape, data, parts[part], self.seed) for part in loss
+        )
+        self._trees |= {form: self._draw_form(shape, data, form, parts[form]) for form in forms}
+        self._trees |= dict(zip(loss, drawn, strict=True))
         most = max(self._n_draws(form) for form in self.forms)  # forms count alike
         self._draws = Draws.join([self._draws_of(form, most) for form in self.forms])
 
@@ -175,17 +192,13 @@ class BayesianFLP:
         more = RETRY_DRAWS * own.retry_times
         return replace(own, draws=own.draws * more, tune=2 * own.tune, target_accept=own.retry_accept)
 
-    def _sample(
-        self, loss: Any, score: Any, data: Mapping[str, NDArray[Any]], part: str, settings: SamplerSettings
+    def _draw_form(
+        self, shape: graph.Shape, data: Mapping[str, NDArray[Any]], form: str, settings: SamplerSettings
     ) -> xr.DataTree:
-        """One stage: the losses of the rungs are data of both, so their posteriors are independent."""
-        if part == "loss":
-            low_rank = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
-            long = sampling.sample(loss, graph.of_stage(data, "loss"), low_rank, self.seed)
-            return long.isel(draw=slice(None, None, LOSS_THIN))
         assert self._evidence is not None
-        own = graph.of_stage(data, "score") | {"skew": np.array([self.forms[part]])}
-        tree = sampling.sample(score, own, settings, self.seed)
+        compiled = _models.get((SCORE, shape), lambda: graph.build_score(shape))
+        own = graph.of_stage(data, SCORE) | {"skew": np.array([self.forms[form]])}
+        tree = sampling.sample(compiled, own, settings, self.seed)
         drawn, n_benchmark = tree["posterior"].to_dataset(), len(self._evidence.benchmarks)
         tree["posterior"] = xr.DataTree(redraw(drawn, own, n_benchmark, self.priors, self.seed, settings.cores))
         return tree
@@ -198,7 +211,7 @@ class BayesianFLP:
         assert self._evidence is not None
         loss, score = (
             self._trees[part]["posterior"].to_dataset().isel(draw=np.arange(n) * self._n_draws(part) // n)
-            for part in ("loss", form)
+            for part in (LOSS, form)
         )
         return Draws.of(loss, score, self._evidence, self.forms[form])
 
@@ -215,9 +228,9 @@ class BayesianFLP:
             draws = self._draws_of(form, self._n_draws(part))
             return predict(evidence, draws, scale, self.priors, points, self.seed)
 
-        tree = self._trees["loss"]
-        log_loss = ahead(next(iter(self.forms)), "loss").latent_log_loss
-        gates = {"loss": sampling.gate(sampling.by_label("log loss", evidence.series, labels, log_loss, tree), tree)}
+        tree = self._trees[LOSS]
+        log_loss = ahead(next(iter(self.forms)), LOSS).latent_log_loss
+        gates = {LOSS: sampling.gate(sampling.by_label("log loss", evidence.series, labels, log_loss, tree), tree)}
         for form in self.forms:
             tree, latent = self._trees[form], ahead(form, form).latent
             reported = sampling.by_label(_latent(form), evidence.benchmarks, labels, latent, tree)

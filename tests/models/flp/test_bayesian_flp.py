@@ -129,13 +129,11 @@ def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianF
 @pytest.mark.parametrize("failing_of", ["x", DIVERGENCES])
 def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch, failing_of: str) -> None:
     drawn: list[tuple[str, SamplerSettings]] = []
-    sample = BayesianFLP._sample
+    draw = BayesianFLP._draw
 
-    def watched(
-        self: BayesianFLP, loss: object, score: object, data: object, part: str, settings: SamplerSettings
-    ) -> object:
-        drawn.append((part, settings))
-        return sample(self, loss, score, data, part, settings)  # type: ignore[arg-type]
+    def watched(self: BayesianFLP, parts: dict[str, SamplerSettings]) -> None:
+        drawn.extend(parts.items())
+        draw(self, parts)
 
     gates = BayesianFLP._gates
 
@@ -144,7 +142,7 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
         good, bad = (pd.DataFrame({"quantity": [failing_of], "passed": [value]}) for value in (True, False))
         return dict.fromkeys(found, Gate(good)) | {"logistic": Gate(bad if len(drawn) == 2 else good)}
 
-    monkeypatch.setattr(BayesianFLP, "_sample", watched)
+    monkeypatch.setattr(BayesianFLP, "_draw", watched)
     monkeypatch.setattr(BayesianFLP, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
@@ -168,7 +166,10 @@ def test_the_gate_fails_on_few_draws() -> None:
     ("failing", "refused"),
     [
         ({"late": "latent score, logistic, late, target far"}, ("late",)),
-        ({"late": "latent score, logistic, late, target far", "slow": "latent score, logistic, slow, target far"}, None),
+        (
+            {"late": "latent score, logistic, late, target far", "slow": "latent score, logistic, slow, target far"},
+            None,
+        ),
         ({"late": "latent score, logistic, late, target far", "all": DIVERGENCES}, None),
         ({"all": "log loss, validation, target far"}, None),
         ({}, ()),
