@@ -25,6 +25,8 @@ ESS_PER_CHAIN = 100
 E_BFMI_ABOVE = 0.3
 TAIL = (0.05, 0.95)
 DIVERGENCES = "divergences"
+LOW_RANK_UP_TO = 160
+"""Parameters up to which ``auto`` takes a low-rank mass matrix: of more, some hundred warm-up draws tell too little."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class SamplerSettings:
     retry_times
         Draws of the retry, as a multiple.
     adaptation
-        Mass matrix: diagonal, or with the posterior's main correlations (good for small, correlated posteriors).
+        Mass matrix: diagonal, with the posterior's main correlations (good for small, correlated posteriors), or
+        ``auto``: the latter up to `LOW_RANK_UP_TO` parameters.
     """
 
     draws: int = 1000
@@ -54,7 +57,13 @@ class SamplerSettings:
     target_accept: float = 0.9
     retry_accept: float = 0.99
     retry_times: int = 2
-    adaptation: Literal["diag", "low_rank"] = "diag"
+    adaptation: Literal["diag", "low_rank", "auto"] = "diag"
+
+    def mass_matrix(self, parameters: int) -> Literal["diag", "low_rank"]:
+        """Adaptation for a number of parameters."""
+        if self.adaptation == "auto":
+            return "low_rank" if parameters <= LOW_RANK_UP_TO else "diag"
+        return self.adaptation
 
 
 @dataclass(frozen=True)
@@ -214,7 +223,7 @@ def sample(
             chains=settings.chains,
             cores=settings.cores,
             seed=seed,
-            adaptation=settings.adaptation,
+            adaptation=settings.mass_matrix(compiled.density.n_dim),
             target_accept=settings.retry_accept if retry else settings.target_accept,
             save_warmup=False,
             progress_bar=False,

@@ -32,7 +32,7 @@ RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
 CAREFUL_ACCEPT = 0.99
 """Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
-SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97)
+SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto")
 REFUSED_AT_MOST = 0.2
 """Share of the benchmarks that may be left out where chains disagree on them alone; beyond it all is refused."""
 FAR_DECADES = 2.0
@@ -52,8 +52,8 @@ def _draw_loss(
 ) -> xr.DataTree:
     """The loss stage: the losses of the rungs are data of both stages, so their posteriors are independent."""
     compiled = _models.get((LOSS, shape), lambda: graph.build_loss(shape))
-    low_rank = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
-    long = sampling.sample(compiled, graph.of_stage(data, LOSS), low_rank, seed)
+    longer = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
+    long = sampling.sample(compiled, graph.of_stage(data, LOSS), longer, seed)
     return long.isel(draw=slice(None, None, LOSS_THIN))
 
 
