@@ -6,6 +6,9 @@ stand and what the benchmarks have in common, a benchmark's own parameters are i
 be drawn from their conditional distribution: of many candidates and the present value one is picked by its weight
 (iterated sampling-importance resampling). Such a step leaves the posterior as it is, whatever the candidates are drawn
 from; here that is a mixture of normals fitted to the sampler's draws, with wide tails.
+
+In turns with it the spread of the slopes is drawn given all slopes: else it stays with the modes that the sampler's
+chains are in, and the slopes with it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import os
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -42,6 +45,8 @@ NORMALS = 4
 FITTED_DRAWS = 1000
 LEAST_VARIANCE = 1e-3
 TAIL_SHARE, TAIL_WIDTH, TAIL_FREEDOM = 0.2, 2.0, 4
+SPREADS, FARTHEST_SPREAD = 401, 6.0
+"""Grid of log spreads of the slopes, and how far it goes, in standard deviations of the prior."""
 
 
 def redraw(
@@ -72,8 +77,8 @@ def redraw(
     Returns
     -------
     xarray.Dataset
-        With new height, log_slope, floor, dispersion and family_height, and with kind (of `KINDS`) and top; what only
-        the sampler moves in is left out.
+        With new height, log_slope, floor, dispersion, family_height and slope_spread, and with kind (of `KINDS`) and
+        top; what only the sampler moves in is left out.
     """
     drawn = {str(name): flat(posterior, str(name)) for name in posterior}
     common = Common.of(drawn, data)
@@ -81,12 +86,13 @@ def redraw(
     of_family = common.family_height.copy()
     kind = np.zeros(made["height"].shape, dtype=int)
 
+    generators = [np.random.default_rng([seed, 31, column]) for column in range(n_benchmark)]
+    of_spread = np.random.default_rng([seed, 37])
+
     def renew(column: int) -> None:
-        rng = np.random.default_rng([seed, 31, column])
-        conditional = Conditional(common, data, priors, column)
+        rng, conditional = generators[column], Conditional(common, data, priors, column)
         own = np.stack([*(made[name][:, column] for name in OWN), *of_family[:, :, column].T], axis=-1)
-        for _ in range(ROUNDS):
-            own = _pick(own, conditional, rng)
+        own = _pick(own, conditional, rng)
         for place, name in enumerate(OWN):
             made[name][:, column] = own[:, place]
         of_family[:, :, column] = own[:, len(OWN) :]
@@ -94,16 +100,40 @@ def redraw(
         kind[:, column] = conditional.kinds(own, rng)
 
     with ThreadPoolExecutor(cores or os.cpu_count()) as threads:
-        deque(threads.map(renew, range(n_benchmark)), maxlen=0)
+        for _ in range(ROUNDS):
+            deque(threads.map(renew, range(n_benchmark)), maxlen=0)
+            deviation = made["log_slope"][:, :n_benchmark] - common.slope_mean[:, None]
+            common = replace(common, slope_spread=draw_spread(deviation, priors, of_spread))
     made |= {"kind": kind, "top": graph.top_of(made["floor"], priors.ceilings[kind])}
     like = posterior["height"]
     new = {name: (like.dims, values.reshape(like.shape)) for name, values in made.items()}
+    spread = posterior["slope_spread"]
+    new["slope_spread"] = (spread.dims, common.slope_spread.reshape(spread.shape))
     if of_family.shape[1]:
         before = posterior["family_height"]
         heights = before.values.copy()
         heights[:, :, 1 : 1 + of_family.shape[1]] = of_family.reshape(*before.shape[:2], *of_family.shape[1:])
         new["family_height"] = (before.dims, heights)
     return posterior.assign(new).drop_vars(SAMPLER_ONLY, errors="ignore")  # some are there only with a pool
+
+
+def log_density_of_spread(log_spread: FloatArray, deviation: FloatArray, priors: Priors) -> FloatArray:
+    """Log density up to a constant ``(sample, value)`` of logs of the spread of the slopes ``(value,)``.
+
+    Given how far log slopes lie from the typical one ``(sample, benchmark)``.
+    """
+    prior = -0.5 * ((log_spread - priors.spread) / priors.spread_sd) ** 2
+    squares = (deviation**2).sum(axis=1, keepdims=True)
+    return np.asarray(prior - deviation.shape[1] * log_spread - 0.5 * squares * np.exp(-2 * log_spread))
+
+
+def draw_spread(deviation: FloatArray, priors: Priors, rng: np.random.Generator) -> FloatArray:
+    """Spread of the slopes ``(sample,)`` given ``deviation``: its log from a grid, and evenly within the cell."""
+    far = FARTHEST_SPREAD * priors.spread_sd
+    grid, cell = np.linspace(priors.spread - far, priors.spread + far, SPREADS, retstep=True)
+    share = softmax(log_density_of_spread(grid, deviation, priors), axis=1)
+    below = (share.cumsum(axis=1) < rng.random((len(share), 1))).sum(axis=1).clip(max=SPREADS - 1)
+    return np.asarray(np.exp(grid[below] + cell * (rng.random(len(share)) - 0.5)))
 
 
 @dataclass(frozen=True)

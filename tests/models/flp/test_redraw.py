@@ -14,7 +14,16 @@ from bayes_cod.models.flp import forecaster, graph
 from bayes_cod.models.flp.evidence import EvidenceSettings, gather
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
-from bayes_cod.models.flp.redraw import OWN, SAMPLER_ONLY, Common, Conditional, _pick, redraw
+from bayes_cod.models.flp.redraw import (
+    OWN,
+    SAMPLER_ONLY,
+    Common,
+    Conditional,
+    _pick,
+    draw_spread,
+    log_density_of_spread,
+    redraw,
+)
 
 SKEW = 0.3
 EVIDENCE = gather(loss_ladder(), EvidenceSettings())
@@ -86,6 +95,44 @@ def test_the_density_is_that_of_the_graph_with_pooled_families() -> None:
     check_density(built, data, 1, (*NAMES, *OF_POOL))
 
 
+def test_the_density_of_the_spread_is_that_of_the_graph(data: dict[str, np.ndarray]) -> None:
+    """Slopes and heights are held; slopes that rungs tell nothing of are sampled in units of the spread."""
+    rng = np.random.default_rng(5)
+    known = np.arange(N_BENCHMARK) > 0
+    model = graph.build_score(graph.Shape.of(EVIDENCE))
+    with model:
+        pm.set_data(data | {"known": np.pad(known.astype(float), (0, len(data["known"]) - N_BENCHMARK))})
+    point = {name: value + 0.3 * rng.standard_normal(value.shape) for name, value in model.initial_point().items()}
+    found = model.compile_fn(
+        [model.logp(), *model.replace_rvs_by_values([model[name] for name in ("log_slope", "slope_mean", "height")])],
+        mode="FAST_COMPILE",
+    )
+    log_spread, of_graph, slopes = np.array([-2.0, -1.2, -0.3]), [], []
+    _, first, typical, height = found(point)
+    for value in log_spread:
+        moved = {name: np.array(of) for name, of in point.items()} | {"slope_spread_log__": np.array(value)}
+        unknown = np.flatnonzero(~known)
+        moved["slope_z"][unknown] = (np.asarray(first)[unknown] - typical) / np.exp(value)
+        moved["height_at_anchor"] += height - found(moved)[-1]  # of padding, whose slopes are not held
+        logp, log_slope, _, _ = found(moved)
+        of_graph.append(float(logp) - len(unknown) * value)  # from units of the spread to slopes
+        slopes.append(np.asarray(log_slope)[:N_BENCHMARK])
+    assert np.ptp(slopes, axis=0) == pytest.approx(0.0, abs=1e-9)
+    ours = log_density_of_spread(log_spread, slopes[0][None] - float(typical), Priors())[0]
+    assert np.ptp(of_graph) > 0.5 and np.diff(ours) == pytest.approx(np.diff(of_graph), abs=1e-6)
+
+
+def test_spreads_are_drawn_by_their_density() -> None:
+    priors = Priors()
+    deviation = 0.5 * np.random.default_rng(1).standard_normal(20)
+    drawn = np.log(draw_spread(np.tile(deviation, (20_000, 1)), priors, np.random.default_rng(2)))
+    at = np.linspace(-4.0, 2.0, 6001)
+    weight = np.exp(log_density_of_spread(at, deviation[None], priors)[0])
+    mean = np.average(at, weights=weight)
+    sd = np.sqrt(np.average((at - mean) ** 2, weights=weight))
+    assert drawn.mean() == pytest.approx(mean, abs=0.03 * sd) and drawn.std() == pytest.approx(sd, rel=0.03)
+
+
 def test_the_way_to_the_samplers_coordinates_and_back(posterior: xr.Dataset, data: dict[str, np.ndarray]) -> None:
     flat = {str(name): array.values.reshape(-1, *array.shape[2:]) for name, array in posterior.items()}
     conditional = Conditional(Common.of(flat, data), data, Priors(), 0)
@@ -124,6 +171,7 @@ def test_what_is_drawn_anew(posterior: xr.Dataset, data: dict[str, np.ndarray]) 
         changed = (before != after)[..., :N_BENCHMARK]
         assert changed.mean() > 0.7
         assert (before == after)[..., N_BENCHMARK:].all()
+    assert (anew["slope_spread"] != posterior["slope_spread"]).all()
     for name in ("weight", "run_progress", "own_walk", "score_luck"):
         assert anew[name].equals(posterior[name])
     assert (anew["top"] > anew["floor"]).all()
