@@ -145,10 +145,12 @@ def plan_forecast(
     kept, dropped = _benchmarks(visible, benchmarks, setting, list(used["model"]))
     if dropped:
         notes += (f"{_list(dropped)}: fewer than {FEWEST_RUNGS} rungs have results, so not forecast",)
+    others = ladder if pool == "others" else pool
+    own = {*ladder.models.loc[ladder.models["family"] == family, "model"], *_names(chosen)}
     return Plan(
         source=ladder,
         ladder=visible.select(benchmarks=kept),
-        pool=_pool(ladder, family, pool, kept, _names(chosen)),
+        pool=None if others is None else others.pool_for(own, kept),
         targets=tuple(sorted(chosen, key=lambda target: (target.flops, target.name))),
         notes=notes,
     )
@@ -325,20 +327,6 @@ def _benchmarks(
             f"{_list([f'{name} has {int(counts.get(name, 0))}' for name in matched])}"
         )
     return kept, [name for name in matched if name not in kept]
-
-
-def _pool(ladder: Ladder, family: str, pool: Pool, benchmarks: list[str], targets: list[str]) -> Ladder | None:
-    """Rungs of other families on the same benchmarks; never the family's own models, whose results may be the truth."""
-    source = ladder if pool == "others" else pool
-    if source is None:
-        return None
-    own = set(ladder.models.loc[ladder.models["family"] == family, "model"]) | set(targets)
-    rungs = source.rungs()
-    rungs = rungs[~rungs["model"].isin(own)]
-    shared = [name for name in benchmarks if name in source.benchmark_names]
-    if not shared or rungs.empty:
-        return None
-    return source.select(models=list(rungs["model"]), benchmarks=shared)
 
 
 def _list(names: Sequence[str], most: int = 8) -> str:

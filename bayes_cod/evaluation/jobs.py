@@ -152,7 +152,7 @@ class View:
         """Training set and pool of a cut; the last one asked for is kept, as jobs of one cut follow one another."""
         if self._last is None or self._last[:2] != (fit.cut, fit.benchmarks):
             training = _up_to_cut(self.own, fit)
-            others = None if self.pool is None else _shared(self.pool, fit.benchmarks)
+            others = None if self.pool is None else self.pool.pool_for((), fit.benchmarks)
             self._last = (fit.cut, fit.benchmarks, training, others)
         return self._last[2:]
 
@@ -227,12 +227,6 @@ def _check_gate(fitted: Forecaster) -> None:
         failed = fitted.diagnostics.loc[~fitted.diagnostics["passed"].astype(bool), "quantity"]
         named = ", ".join(map(str, failed[:3])) + (" ..." if len(failed) > 3 else "")
         raise GateError(f"the sampler did not converge: {len(failed)} diagnostics failed ({named})")
-
-
-def _shared(pool: Ladder, benchmarks: Sequence[str]) -> Ladder | None:
-    """Rungs of other families with results on the same benchmarks, as a forecast is given them."""
-    shared = [name for name in benchmarks if name in pool.benchmark_names]
-    return pool.select(models=[str(name) for name in pool.rungs()["model"]], benchmarks=shared) if shared else None
 
 
 def load(job: Job, folder: Path) -> pd.DataFrame | None:

@@ -261,10 +261,9 @@ class BayesianFLP:
         scores = predict(evidence, draws, scale, self.priors, points, self.seed)
         self._targets = tuple(target.name for target in targets)
         self._ahead, self._points_ahead = scores, points
-        told = np.isin(evidence.benchmarks, self.refused, invert=True)
-        observed, latent = scores.observed[..., told], scores.latent[..., told]
-        benchmarks = [name for name, is_told in zip(evidence.benchmarks, told, strict=True) if is_told]
-        return Forecast.from_draws(observed, latent, targets, benchmarks, self.name, self._facts(targets, observed))
+        is_told = np.isin(evidence.benchmarks, self._told)
+        observed, latent = scores.observed[..., is_told], scores.latent[..., is_told]
+        return Forecast.from_draws(observed, latent, targets, self._told, self.name, self._facts(targets, observed))
 
     def _points(self, targets: Sequence[Target]) -> Points:
         if not targets:
@@ -324,7 +323,7 @@ class BayesianFLP:
                     "supports a forecast that far"
                 )
         emerged = explain.emergence(evidence, draws, scale).set_index("benchmark")["p_emerged"]
-        silent = [str(name) for name in emerged.index[emerged < NOT_EMERGED] if name not in self.refused]
+        silent = [name for name in self._told if emerged[name] < NOT_EMERGED]
         elsewhere = explain.emerged_elsewhere(evidence)
         for what, names in (
             ("when they emerge cannot be known from these", [name for name in silent if name not in elsewhere]),
@@ -355,21 +354,25 @@ class BayesianFLP:
             ahead = scale.progress(self._ahead.latent_log_loss, self._points_ahead.flops)
             furthest = max(furthest, float((ahead * draws.weight[:, None, :]).sum(axis=-1).mean(axis=0).max()))
         step = max(1, len(draws) // PLOT_SAMPLES)
-        told = [name for name in evidence.benchmarks if name not in self.refused]
         curves = explain.score_map(evidence, draws, scale, furthest)
-        return curves.isel(sample=slice(None, None, step)).sel(benchmark=told)
+        return curves.isel(sample=slice(None, None, step)).sel(benchmark=self._told)
 
     def map_observations(self) -> pd.DataFrame:
         """Losses and scores that the map was fitted to: benchmark, loss, score, is_final."""
-        return self._told(explain.observations(self._fitted()[0]))
+        return self._of_told(explain.observations(self._fitted()[0]))
 
     def emergence(self) -> pd.DataFrame:
         """Loss at which each benchmark leaves its floor: benchmark, loss, low90, high90, p_emerged."""
         evidence, scale, draws = self._fitted()
-        return self._told(explain.emergence(evidence, draws, scale))
+        return self._of_told(explain.emergence(evidence, draws, scale))
 
-    def _told(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table[~table["benchmark"].isin(self.refused)].reset_index(drop=True)
+    @property
+    def _told(self) -> list[str]:
+        """Benchmarks that are reported: all but the refused ones."""
+        return [name for name in self._fitted()[0].benchmarks if name not in self.refused]
+
+    def _of_told(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["benchmark"].isin(self._told)].reset_index(drop=True)
 
     @property
     def draws(self) -> Draws:
