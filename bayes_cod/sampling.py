@@ -85,10 +85,14 @@ class Gate:
         return bool(self.table["passed"].all())
 
     @property
+    def failed(self) -> frozenset[str]:
+        """Quantities of the rows that did not pass."""
+        return frozenset(self.table.loc[~self.table["passed"].astype(bool), "quantity"])
+
+    @property
     def only_diverged(self) -> bool:
         """Whether it failed, and by divergences alone."""
-        failed = self.table.loc[~self.table["passed"], "quantity"]
-        return failed.tolist() == [DIVERGENCES]
+        return self.failed == {DIVERGENCES}
 
 
 @contextmanager

@@ -189,7 +189,7 @@ def run(repeats: int, design: Design, wander: bool) -> pd.DataFrame:
         for repeat in range(repeats):
             ladder, target, truth = draw(world, 1000 * world_number + repeat, design, wander)
             for method in METHODS:
-                settings = {"sampler": SAMPLER, "retry": False} if method == "bayes-flp" else {}
+                settings = {"sampler": SAMPLER, "retry": False, "refused_at_most": 0.0} if method == "bayes-flp" else {}
                 fitted = make(method, repeat, **settings).fit(ladder)
                 forecast = fitted.forecast([target])
                 for benchmark, value in truth.items():

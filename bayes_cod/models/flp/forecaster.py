@@ -21,7 +21,7 @@ from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
 from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
-from bayes_cod.models.flp.redraw import redraw
+from bayes_cod.models.flp.redraw import ROUNDS, redraw
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS: Final = "loss"
@@ -30,11 +30,12 @@ LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
 RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
+MORE_ROUNDS = 8
+"""Rounds in which a form's parts are drawn on without the sampler where chains disagree on scores alone."""
 CAREFUL_ACCEPT = 0.99
 """Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
 SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto")
 REFUSED_AT_MOST = 0.2
-"""Share of the benchmarks that may be left out where chains disagree on them alone; beyond it all is refused."""
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
 PLOT_SAMPLES = 400
@@ -62,6 +63,11 @@ def _latent(form: str) -> str:
     return f"latent score, {form}"
 
 
+def _scores_of(form: str, benchmarks: Sequence[str], labels: Sequence[str]) -> frozenset[str]:
+    """What diagnostics call the latent scores of benchmarks at points, by their labels."""
+    return frozenset(sampling.quantity(_latent(form), name, label) for name in benchmarks for label in labels)
+
+
 class BayesianFLP:
     """Loss law and map from loss to score in one model, benchmarks pooled.
 
@@ -82,7 +88,9 @@ class BayesianFLP:
     name
         How the method is called in tables.
     retry
-        Whether a stage or form whose draws do not pass the gate is drawn once more, longer or in smaller steps.
+        Whether a stage or form whose draws do not pass the gate is drawn on, or once more, longer or in smaller steps.
+    refused_at_most
+        Share of the benchmarks that may be left out where chains disagree on them alone; beyond it all is refused.
     """
 
     def __init__(
@@ -95,9 +103,11 @@ class BayesianFLP:
         forms: Mapping[str, float] | None = None,
         name: str = "bayes-flp",
         retry: bool = True,
+        refused_at_most: float = REFUSED_AT_MOST,
     ) -> None:
         self.seed = seed
         self.retry = retry
+        self.refused_at_most = refused_at_most
         self.priors = priors or Priors()
         self.settings = evidence or EvidenceSettings()
         self.sampler = sampler or SAMPLER
@@ -107,7 +117,8 @@ class BayesianFLP:
         self._scale: Scale | None = None
         self._draws: Draws | None = None
         self._trees: dict[str, xr.DataTree] = {}
-        self._again: set[str] = set()
+        self._drawn_on: set[str] = set()
+        self._drawn_again: set[str] = set()
         self._gate: Gate | None = None
         self._refused: tuple[str, ...] | None = None
         self._targets: tuple[str, ...] = ()
@@ -141,48 +152,77 @@ class BayesianFLP:
         """Sample the posterior given losses and scores that were gathered before."""
         self._evidence, self._scale = evidence, scale
         self._ahead = self._points_ahead = None
-        self._trees, self._again = {}, set()
+        self._trees, self._drawn_on, self._drawn_again = {}, set(), set()
         self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler))
         self._gated(self._rungs_as_points(), ["last rung"])
         return self
 
     def _draw(self, parts: Mapping[str, SamplerSettings]) -> None:
         """Draws of the loss stage, of forms, or of both."""
-        assert self._evidence is not None and self._scale is not None
-        shape = graph.Shape.of(self._evidence)
-        data = graph.arrays(self._evidence, self._scale, shape, self.priors)
+        shape, data = self._arrays()
         loss, forms = ([part for part in parts if (part == LOSS) == is_loss] for is_loss in (True, False))
         beside = 1 if (LOSS, shape) in _models else 2  # compiled in a process of its own while the forms are
         drawn = Parallel(n_jobs=beside, backend="loky", return_as="generator")(
             delayed(_draw_loss)(shape, data, parts[part], self.seed) for part in loss
         )
-        self._trees |= {form: self._draw_form(shape, data, form, parts[form]) for form in forms}
+        self._trees |= {form: self._draw_form(form, parts[form]) for form in forms}
         self._trees |= dict(zip(loss, drawn, strict=True))
+        self._join()
+
+    def _join(self) -> None:
         most = max(self._n_draws(form) for form in self.forms)  # forms count alike
         self._draws = Draws.join([self._draws_of(form, most) for form in self.forms])
 
+    def _arrays(self) -> tuple[graph.Shape, dict[str, NDArray[Any]]]:
+        assert self._evidence is not None and self._scale is not None
+        shape = graph.Shape.of(self._evidence)
+        return shape, graph.arrays(self._evidence, self._scale, shape, self.priors)
+
     def _gated(self, points: Points, labels: Sequence[str]) -> None:
-        """Judge what is reported at points; what fails is drawn once more, if it was not before."""
+        """Judge what is reported at points; what fails is drawn on, and then once more, if it was not before."""
         gates = self._gates(points, labels)
-        failed = {part: gate for part, gate in gates.items() if not gate.passed and part not in self._again}
-        if failed and self.retry:
-            self._again |= set(failed)
-            self._draw({part: self._second_try(gate) for part, gate in failed.items()})
+        if self.retry and self._draw_on(gates, labels):
+            gates = self._gates(points, labels)
+        if self.retry and self._draw_again(gates):
             gates = self._gates(points, labels)
         self._gate = Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
         self._refused = self._apart(self._gate, labels)
 
+    def _draw_on(self, gates: Mapping[str, Gate], labels: Sequence[str]) -> bool:
+        """Forms of which nothing but scores failed, drawn on without the sampler; whether there were any."""
+        names = self._fitted()[0].benchmarks
+        stuck = [
+            form
+            for form in self.forms
+            if gates[form].failed
+            and gates[form].failed <= _scores_of(form, names, labels)
+            and form not in self._drawn_on
+        ]
+        self._drawn_on |= set(stuck)
+        for form in stuck:
+            self._redraw(form, self._trees[form], self.sampler, (self.seed, 1), MORE_ROUNDS)
+        if stuck:
+            self._join()
+        return bool(stuck)
+
+    def _draw_again(self, gates: Mapping[str, Gate]) -> bool:
+        """What still fails sampled once more, longer or in smaller steps; whether there was any."""
+        failed = {part: gate for part, gate in gates.items() if not gate.passed and part not in self._drawn_again}
+        self._drawn_again |= set(failed)
+        if failed:
+            self._draw({part: self._second_try(gate) for part, gate in failed.items()})
+        return bool(failed)
+
     def _apart(self, gate: Gate, labels: Sequence[str]) -> tuple[str, ...] | None:
         """Benchmarks on which alone the chains disagree, so that the others may be reported; None if all is refused."""
         evidence, _, _ = self._fitted()
-        failed = set(gate.table.loc[~gate.table["passed"].astype(bool), "quantity"])
         of = {
-            name: {sampling.quantity(_latent(form), name, label) for form in self.forms for label in labels} & failed
+            name: frozenset().union(*(_scores_of(form, [name], labels) for form in self.forms)) & gate.failed
             for name in evidence.benchmarks
         }
         refused = tuple(name for name, own in of.items() if own)
-        few = len(refused) <= REFUSED_AT_MOST * len(evidence.benchmarks)
-        return refused if few and not failed.difference(*of.values()) else None
+        few = len(refused) <= self.refused_at_most * len(evidence.benchmarks)
+        return refused if few and not gate.failed.difference(*of.values()) else None
 
     def _second_try(self, gate: Gate) -> SamplerSettings:
         """How to draw again what failed: in smaller steps if it diverged but mixed, else longer."""
@@ -192,16 +232,24 @@ class BayesianFLP:
         more = RETRY_DRAWS * own.retry_times
         return replace(own, draws=own.draws * more, tune=2 * own.tune, target_accept=own.retry_accept)
 
-    def _draw_form(
-        self, shape: graph.Shape, data: Mapping[str, NDArray[Any]], form: str, settings: SamplerSettings
-    ) -> xr.DataTree:
-        assert self._evidence is not None
+    def _draw_form(self, form: str, settings: SamplerSettings) -> xr.DataTree:
+        shape, _ = self._arrays()
         compiled = _models.get((SCORE, shape), lambda: graph.build_score(shape))
-        own = graph.of_stage(data, SCORE) | {"skew": np.array([self.forms[form]])}
-        tree = sampling.sample(compiled, own, settings, self.seed)
-        drawn, n_benchmark = tree["posterior"].to_dataset(), len(self._evidence.benchmarks)
-        tree["posterior"] = xr.DataTree(redraw(drawn, own, n_benchmark, self.priors, self.seed, settings.cores))
+        tree = sampling.sample(compiled, self._of_form(form), settings, self.seed)
+        self._redraw(form, tree, settings, (self.seed,), ROUNDS)
         return tree
+
+    def _redraw(
+        self, form: str, tree: xr.DataTree, settings: SamplerSettings, seed: Sequence[int], rounds: int
+    ) -> None:
+        """Parts of the posterior drawn anew; see `redraw`."""
+        assert self._evidence is not None
+        drawn, n_benchmark = tree["posterior"].to_dataset(), len(self._evidence.benchmarks)
+        new = redraw(drawn, self._of_form(form), n_benchmark, self.priors, seed, settings.cores, rounds)
+        tree["posterior"] = xr.DataTree(new)
+
+    def _of_form(self, form: str) -> dict[str, NDArray[Any]]:
+        return graph.of_stage(self._arrays()[1], SCORE) | {"skew": np.array([self.forms[form]])}
 
     def _n_draws(self, part: str) -> int:
         return int(self._trees[part]["posterior"].sizes["draw"])
@@ -301,6 +349,7 @@ class BayesianFLP:
                 "evidence": asdict(self.settings),
                 "sampler": asdict(self.sampler),
                 "forms": self.forms,
+                "refused_at_most": self.refused_at_most,
                 "seed": self.seed,
             },
             "n_rungs": evidence.n_rungs,

@@ -2,10 +2,12 @@
 
 import copy
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from flp_ladders import BENCHMARKS, loss_ladder, pool_ladder, target, truth
 
 from bayes_cod.errors import BayesCodError, InputError
@@ -14,9 +16,10 @@ from bayes_cod.forecaster import Forecaster, Staged
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp import forecaster as flp
-from bayes_cod.models.flp.forecaster import CAREFUL_ACCEPT, RETRY_DRAWS, BayesianFLP
+from bayes_cod.models.flp.forecaster import CAREFUL_ACCEPT, MORE_ROUNDS, RETRY_DRAWS, BayesianFLP
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.redraw import ROUNDS
 from bayes_cod.plots.losses import plot_losses, plot_score_map
 from bayes_cod.sampling import DIVERGENCES, Gate, SamplerSettings
 
@@ -155,6 +158,38 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
     assert fitted.gate_passed and len(fitted.draws) == 2 * again.draws
 
 
+@pytest.mark.parametrize("failing", ["latent score, logistic, late, last rung", "log loss, validation, last rung"])
+def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
+    monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    sampled: list[str] = []
+    rounds: list[int] = []
+    draw, anew, gates = BayesianFLP._draw, flp.redraw, BayesianFLP._gates
+
+    def watched(self: BayesianFLP, parts: dict[str, SamplerSettings]) -> None:
+        sampled.extend(parts)
+        draw(self, parts)
+
+    def counted(*args: Any) -> xr.Dataset:
+        rounds.append(args[-1])
+        return anew(*args)
+
+    def stuck(self: BayesianFLP, *args: object) -> dict[str, Gate]:
+        table = pd.DataFrame({"quantity": [failing], "passed": [len(rounds) > 1]})
+        good = Gate(table.assign(passed=True))
+        return dict.fromkeys(gates(self, *args), good) | {"logistic": Gate(table)}
+
+    monkeypatch.setattr(BayesianFLP, "_draw", watched)
+    monkeypatch.setattr(flp, "redraw", counted)
+    monkeypatch.setattr(BayesianFLP, "_gates", stuck)
+    short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
+    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    of_score = failing.startswith("latent")
+    assert rounds == [ROUNDS, MORE_ROUNDS if of_score else ROUNDS]
+    assert sampled == ["loss", "logistic"] + ([] if of_score else ["logistic"])
+    assert fitted.gate_passed and len(fitted.draws) == 2 * fitted._n_draws("logistic")
+
+
 def test_the_gate_fails_on_few_draws() -> None:
     short = BayesianFLP(0, sampler=SamplerSettings(draws=20, tune=60, chains=2, cores=2), forms={"logistic": 1.0}).fit(
         loss_ladder()
@@ -188,9 +223,8 @@ def test_a_benchmark_on_which_alone_chains_disagree_is_left_out(
         }
 
     monkeypatch.setattr(BayesianFLP, "_gates", spoilt)
-    monkeypatch.setattr(flp, "REFUSED_AT_MOST", 0.25)
     again = copy.copy(fitted)
-    again.retry = False
+    again.retry, again.refused_at_most = False, 0.25
     ahead = again.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
     left = [name for name in BENCHMARKS if name not in (refused or ())]
     assert again.gate_passed == (refused is not None) and again.refused == (refused or ())
