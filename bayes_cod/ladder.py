@@ -7,7 +7,7 @@ changed in place.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
@@ -346,26 +346,6 @@ class Ladder:
             if self.mixtures is None
             else self.mixtures[self.mixtures["model"].isin(set(listed["model"]))].reset_index(drop=True),
         )
-
-    def pool_for(self, own: Collection[str], benchmarks: Sequence[str]) -> Ladder | None:
-        """Rungs other than some models, with their results on the benchmarks that this ladder has too.
-
-        Parameters
-        ----------
-        own
-            Models to leave out: those to forecast or to forecast from, whose results may be the truth.
-        benchmarks
-            Of the ladder to forecast.
-
-        Returns
-        -------
-        Ladder or None
-            None if no benchmark is shared or no rung is left.
-        """
-        rungs = self.rungs()
-        rungs = rungs[~rungs["model"].isin(list(own))]
-        shared = [name for name in benchmarks if name in self.benchmark_names]
-        return self.select(models=list(rungs["model"]), benchmarks=shared) if shared and len(rungs) else None
 
     def match_benchmarks(self, names: Sequence[str], setting: str | None = None) -> list[str]:
         """Full names of benchmarks asked for.

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.pool import Pool, rungs_on
 
 FEWEST_RUNGS = 2
 SAME_COMPUTE = 1e-9
-
-Pool = Ladder | Literal["others"] | None
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def plan_forecast(
     return Plan(
         source=ladder,
         ladder=visible.select(benchmarks=kept),
-        pool=None if others is None else others.pool_for(own, kept),
+        pool=None if others is None else rungs_on(others, kept, own),
         targets=tuple(sorted(chosen, key=lambda target: (target.flops, target.name))),
         notes=notes,
     )

@@ -132,7 +132,7 @@ def backtest(
             min_rungs=min_rungs,
             max_decades=max_decades,
             cut_by=cut_by,
-            pool=open_pool(pool) or "none",
+            pool=open_pool(pool),
             seed=seed,
             n_jobs=None if dask else jobs,
             folder=out / JOBS,

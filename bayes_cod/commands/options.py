@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.methods import WITH_PRIOR, is_bayesian, is_stack
-from bayes_cod.planning import Pool
+from bayes_cod.pool import Pool
 from bayes_cod.readers.tables import read_tables
 
 if TYPE_CHECKING:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import joblib
 import pandas as pd
@@ -17,12 +16,12 @@ from bayes_cod.evaluation.cells import COLUMNS, CutBy, Fit, plan
 from bayes_cod.evaluation.jobs import Job, Method, View, load, make_job, run_batch
 from bayes_cod.forecaster import Forecaster, Taught
 from bayes_cod.ladder import Ladder
+from bayes_cod.pool import Pool, without_family
 
 BATCHES = 8
 """Batches a worker that jobs are divided into at least: few leave workers idle at the end, many cost transfers."""
 
 Progress = Callable[[int, int, str], None]
-Pool = Literal["others", "none"] | Ladder
 
 
 def backtest(
@@ -34,7 +33,7 @@ def backtest(
     min_rungs: int = 3,
     max_decades: float | None = None,
     cut_by: CutBy = "flops",
-    pool: Pool = "none",
+    pool: Pool = None,
     seed: int = 0,
     n_jobs: int | None = None,
     folder: Path | str | None = None,
@@ -68,7 +67,7 @@ def backtest(
     pool
         "others": methods that learn from other families are given the full ladders of all families but the one
         forecast, on its benchmarks; another ladder: they are given its families, but never the one forecast nor a model
-        of its names; "none": they get nothing.
+        of its names; None: they get nothing.
     seed
         Same seed, data and code give the same numbers.
     n_jobs
@@ -94,7 +93,7 @@ def backtest(
     fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
     _check_unseen(made, fits)
     data_hash = chosen.data_hash()
-    named = pool if isinstance(pool, str) else pool.data_hash()
+    named = pool.data_hash() if isinstance(pool, Ladder) else pool or "none"
     jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=named) for method in methods for fit in fits]
     store = None if folder is None else Path(folder)
     results = _resume(jobs, store)
@@ -113,8 +112,8 @@ def _check(methods: Sequence[Method], pool: Pool) -> list[Forecaster]:
         raise InputError("no method was given to test; see bayes_cod.methods.names()")
     if len(set(names)) < len(names):
         raise InputError(f"methods must have different names; given: {', '.join(names)}")
-    if isinstance(pool, str) and pool not in ("others", "none"):
-        raise InputError(f"pool is '{pool}'; expected 'others', 'none' or a ladder")
+    if isinstance(pool, str) and pool != "others":
+        raise InputError(f"pool is '{pool}'; expected 'others', a ladder or None")
     # an unknown name or setting fails now and not hours later
     return [method.make(method.name, 0, **method.settings) for method in methods]
 
@@ -152,7 +151,7 @@ def _run(
     @lru_cache(maxsize=1)  # neighbouring batches are often of one family
     def view(family: str) -> View:
         own = ladder.select(family=family)
-        return View(own, None if source is None else _others(source, own, family))
+        return View(own, None if source is None else without_family(source, family, set(own.models["model"])))
 
     def task(number: int, batch: list[Job]) -> Any:
         return joblib.delayed(_numbered)(number, batch, view(batch[0].fit.family), folder)
@@ -164,13 +163,6 @@ def _run(
 
 def _numbered(number: int, batch: list[Job], view: View, folder: Path | None) -> tuple[int, list[pd.DataFrame]]:
     return number, run_batch(batch, view, folder)
-
-
-def _others(source: Ladder, own: Ladder, family: str) -> Ladder | None:
-    """Full ladders of all other families, none of the family's own models among them; None if there is none."""
-    other = (source.models["family"] != family) & ~source.models["model"].isin(own.models["model"])
-    pool = source.select(models=[str(name) for name in source.models.loc[other, "model"]])
-    return replace(pool, name=f"{source.name} without {family}") if pool.evaluated else None
 
 
 def _batches(jobs: Sequence[Job], workers: int) -> list[list[Job]]:

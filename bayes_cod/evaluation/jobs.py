@@ -24,6 +24,7 @@ from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, 
 from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES, Forecast
 from bayes_cod.forecaster import Forecaster, Sampled
 from bayes_cod.ladder import Ladder
+from bayes_cod.pool import rungs_on
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (
@@ -152,7 +153,7 @@ class View:
         """Training set and pool of a cut; the last one asked for is kept, as jobs of one cut follow one another."""
         if self._last is None or self._last[:2] != (fit.cut, fit.benchmarks):
             training = _up_to_cut(self.own, fit)
-            others = None if self.pool is None else self.pool.pool_for((), fit.benchmarks)
+            others = None if self.pool is None else rungs_on(self.pool, fit.benchmarks)
             self._last = (fit.cut, fit.benchmarks, training, others)
         return self._last[2:]
 

@@ -135,7 +135,7 @@ def test_another_pool_is_another_job() -> None:
 
 
 def test_no_pool_on_request_or_without_other_families(tmp_path: Path) -> None:
-    backtest(LADDER, [fake(seen=str(tmp_path))], families=["beta"], pool="none")
+    backtest(LADDER, [fake(seen=str(tmp_path))], families=["beta"], pool=None)
     backtest(LADDER.select(family="beta"), [fake(seen=str(tmp_path))], families=["beta"])
     (file,) = tmp_path.iterdir()
     assert [json.loads(line)["pool"] for line in file.read_text().splitlines()] == [None, None]

@@ -15,8 +15,9 @@ from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Forecaster, Staged
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
-from bayes_cod.models.flp import forecaster as flp
-from bayes_cod.models.flp.forecaster import CAREFUL_ACCEPT, MORE_ROUNDS, RETRY_DRAWS, BayesianFLP
+from bayes_cod.models.flp import posterior as of_posterior
+from bayes_cod.models.flp.forecaster import BayesianFLP
+from bayes_cod.models.flp.posterior import CAREFUL_ACCEPT, MORE_ROUNDS, RETRY_DRAWS, Posterior
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.redraw import ROUNDS
@@ -122,8 +123,10 @@ def test_diagnostics_cover_what_is_reported(fitted: BayesianFLP, forecast: Forec
 
 
 def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianFLP) -> None:
-    n = fitted._n_draws("logistic")
-    once, twice, half = (fitted._draws_of("logistic", size) for size in (n, 2 * n, n // 2))
+    drawn = fitted._posterior
+    assert drawn is not None
+    n = drawn._n_draws("logistic")
+    once, twice, half = (drawn._draws_of("logistic", size) for size in (n, 2 * n, n // 2))
     assert len(twice) == 2 * len(once) == 4 * len(half)
     assert np.array_equal(twice.height[::2], once.height) and np.array_equal(twice.height[1::2], once.height)
     assert np.array_equal(half.loss_level, once.loss_level[::2])
@@ -132,21 +135,21 @@ def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianF
 @pytest.mark.parametrize("failing_of", ["x", DIVERGENCES])
 def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch, failing_of: str) -> None:
     drawn: list[tuple[str, SamplerSettings]] = []
-    draw = BayesianFLP._draw
+    draw = Posterior._draw
 
-    def watched(self: BayesianFLP, parts: dict[str, SamplerSettings]) -> None:
+    def watched(self: Posterior, parts: dict[str, SamplerSettings]) -> None:
         drawn.extend(parts.items())
         draw(self, parts)
 
-    gates = BayesianFLP._gates
+    gates = Posterior._gates
 
-    def failing(self: BayesianFLP, *args: object) -> dict[str, Gate]:
+    def failing(self: Posterior, *args: object) -> dict[str, Gate]:
         found = gates(self, *args)  # type: ignore[arg-type]
         good, bad = (pd.DataFrame({"quantity": [failing_of], "passed": [value]}) for value in (True, False))
         return dict.fromkeys(found, Gate(good)) | {"logistic": Gate(bad if len(drawn) == 2 else good)}
 
-    monkeypatch.setattr(BayesianFLP, "_draw", watched)
-    monkeypatch.setattr(BayesianFLP, "_gates", failing)
+    monkeypatch.setattr(Posterior, "_draw", watched)
+    monkeypatch.setattr(Posterior, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
     assert drawn[:2] == [("loss", short), ("logistic", short)] and [part for part, _ in drawn[2:]] == ["logistic"]
@@ -164,9 +167,9 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
 ) -> None:
     sampled: list[str] = []
     rounds: list[int] = []
-    draw, anew, gates = BayesianFLP._draw, flp.redraw, BayesianFLP._gates
+    draw, anew, gates = Posterior._draw, of_posterior.redraw, Posterior._gates
 
-    def watched(self: BayesianFLP, parts: dict[str, SamplerSettings]) -> None:
+    def watched(self: Posterior, parts: dict[str, SamplerSettings]) -> None:
         sampled.extend(parts)
         draw(self, parts)
 
@@ -174,20 +177,20 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
         rounds.append(args[-1])
         return anew(*args)
 
-    def stuck(self: BayesianFLP, *args: object) -> dict[str, Gate]:
+    def stuck(self: Posterior, *args: object) -> dict[str, Gate]:
         table = pd.DataFrame({"quantity": [failing], "passed": [len(rounds) > 1]})
         good = Gate(table.assign(passed=True))
         return dict.fromkeys(gates(self, *args), good) | {"logistic": Gate(table)}
 
-    monkeypatch.setattr(BayesianFLP, "_draw", watched)
-    monkeypatch.setattr(flp, "redraw", counted)
-    monkeypatch.setattr(BayesianFLP, "_gates", stuck)
+    monkeypatch.setattr(Posterior, "_draw", watched)
+    monkeypatch.setattr(of_posterior, "redraw", counted)
+    monkeypatch.setattr(Posterior, "_gates", stuck)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
     of_score = failing.startswith("latent")
     assert rounds == [ROUNDS, MORE_ROUNDS if of_score else ROUNDS]
     assert sampled == ["loss", "logistic"] + ([] if of_score else ["logistic"])
-    assert fitted.gate_passed and len(fitted.draws) == 2 * fitted._n_draws("logistic")
+    assert fitted.gate_passed and len(fitted.draws) == 2 * short.draws * (1 if of_score else 2 * RETRY_DRAWS)
 
 
 def test_the_gate_fails_on_few_draws() -> None:
@@ -213,18 +216,21 @@ def test_the_gate_fails_on_few_draws() -> None:
 def test_a_benchmark_on_which_alone_chains_disagree_is_left_out(
     monkeypatch: pytest.MonkeyPatch, fitted: BayesianFLP, failing: dict[str, str], refused: tuple[str, ...] | None
 ) -> None:
-    gates = BayesianFLP._gates
+    gates = Posterior._gates
 
-    def spoilt(self: BayesianFLP, *args: object) -> dict[str, Gate]:
+    def spoilt(self: Posterior, *args: object) -> dict[str, Gate]:
         tables = {part: gate.table for part, gate in gates(self, *args).items()}  # type: ignore[arg-type]
         assert set(failing.values()) <= {name for table in tables.values() for name in table["quantity"]}
         return {
             part: Gate(table.assign(passed=~table["quantity"].isin(failing.values()))) for part, table in tables.items()
         }
 
-    monkeypatch.setattr(BayesianFLP, "_gates", spoilt)
+    monkeypatch.setattr(Posterior, "_gates", spoilt)
     again = copy.copy(fitted)
-    again.retry, again.refused_at_most = False, 0.25
+    again.refused_at_most = 0.25
+    again._posterior = copy.copy(fitted._posterior)
+    assert again._posterior is not None
+    again._posterior.retry = False
     ahead = again.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
     left = [name for name in BENCHMARKS if name not in (refused or ())]
     assert again.gate_passed == (refused is not None) and again.refused == (refused or ())

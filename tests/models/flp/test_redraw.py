@@ -11,7 +11,8 @@ from flp_ladders import loss_ladder, pool_ladder
 from scipy.stats import multivariate_t, norm
 
 from bayes_cod import sampling
-from bayes_cod.models.flp import forecaster, graph
+from bayes_cod.models.flp import graph
+from bayes_cod.models.flp import posterior as of_posterior
 from bayes_cod.models.flp.conditionals import (
     OWN,
     Common,
@@ -23,6 +24,7 @@ from bayes_cod.models.flp.conditionals import (
     mean_given,
 )
 from bayes_cod.models.flp.evidence import EvidenceSettings, gather
+from bayes_cod.models.flp.forecaster import SAMPLER
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.flp.redraw import SAMPLER_ONLY, own_parameters, redraw
@@ -53,8 +55,8 @@ def model(data: dict[str, np.ndarray]) -> pm.Model:
 @pytest.fixture(scope="module")
 def posterior(data: dict[str, np.ndarray]) -> xr.Dataset:
     shape = graph.Shape.of(EVIDENCE)
-    compiled = forecaster._models.get(("score", shape), lambda: graph.build_score(shape))
-    short = replace(forecaster.SAMPLER, draws=150, tune=200, cores=1)
+    compiled = of_posterior._models.get(("score", shape), lambda: graph.build_score(shape))
+    short = replace(SAMPLER, draws=150, tune=200, cores=1)
     return sampling.sample(compiled, data, short, 1)["posterior"].to_dataset()
 
 

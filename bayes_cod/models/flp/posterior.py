@@ -1,0 +1,217 @@
+"""The posterior of Bayesian FLP: both stages sampled, judged, and what fails drawn on or once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from bayes_cod import sampling
+from bayes_cod.models.flp import graph
+from bayes_cod.models.flp.evidence import Evidence
+from bayes_cod.models.flp.predict import Draws, Points, Scores, predict
+from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.flp.redraw import ROUNDS, redraw
+from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+
+LOSS: Final = "loss"
+SCORE: Final = "score"
+LOSS_THIN = 8
+"""Draws of the loss stage, which is fast and correlated, for each that is kept."""
+RETRY_DRAWS = 2
+"""Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
+MORE_ROUNDS = 8
+"""Rounds in which a form's parts are drawn on without the sampler where chains disagree on scores alone."""
+CAREFUL_ACCEPT = 0.99
+"""Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
+
+_models = CompiledModels()
+
+
+def _draw_loss(
+    shape: graph.Shape, data: Mapping[str, NDArray[Any]], settings: SamplerSettings, seed: int
+) -> xr.DataTree:
+    """The loss stage: the losses of the rungs are data of both stages, so their posteriors are independent."""
+    compiled = _models.get((LOSS, shape), lambda: graph.build_loss(shape))
+    longer = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
+    long = sampling.sample(compiled, graph.of_stage(data, LOSS), longer, seed)
+    return long.isel(draw=slice(None, None, LOSS_THIN))
+
+
+def _latent(form: str) -> str:
+    """What diagnostics call the latent scores of a form."""
+    return f"latent score, {form}"
+
+
+def _scores_of(form: str, benchmarks: Sequence[str], labels: Sequence[str]) -> frozenset[str]:
+    """What diagnostics call the latent scores of benchmarks at points, by their labels."""
+    return frozenset(sampling.quantity(_latent(form), name, label) for name in benchmarks for label in labels)
+
+
+@dataclass
+class Posterior:
+    """Draws of both stages and all forms.
+
+    Parameters
+    ----------
+    evidence, scale, priors
+        What is fitted.
+    forms
+        Forms of the map from progress to score by name, with the skew of each.
+    sampler, seed
+        How it is sampled.
+    retry
+        Whether what does not pass the gate is drawn on, or once more, longer or in smaller steps.
+
+    Attributes
+    ----------
+    draws
+        Of all forms, which count alike.
+    """
+
+    evidence: Evidence
+    scale: Scale
+    priors: Priors
+    forms: Mapping[str, float]
+    sampler: SamplerSettings
+    seed: int
+    retry: bool
+    draws: Draws = field(init=False)
+    _trees: dict[str, xr.DataTree] = field(init=False, default_factory=dict)
+    _drawn_on: set[str] = field(init=False, default_factory=set)
+    _drawn_again: set[str] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._shape = graph.Shape.of(self.evidence)
+        self._data = graph.arrays(self.evidence, self.scale, self._shape, self.priors)
+        self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler))
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """Posterior draws and sampler statistics; padded entries of the last axes carry the prior."""
+        return xr.DataTree.from_dict(
+            {
+                f"{part}/{group}": node.to_dataset()
+                for part, tree in self._trees.items()
+                for group, node in tree.children.items()
+            }
+        )
+
+    # ---------------------------------------------------------------- judging
+
+    def judge(self, points: Points, labels: Sequence[str]) -> Gate:
+        """The gate of what is reported at points; what fails is drawn on, and then once more, if it was not before."""
+        gates = self._gates(points, labels)
+        if self.retry and self._draw_on(gates, labels):
+            gates = self._gates(points, labels)
+        if self.retry and self._draw_again(gates):
+            gates = self._gates(points, labels)
+        return Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
+
+    def disagreed_on(self, gate: Gate, labels: Sequence[str]) -> tuple[str, ...] | None:
+        """Benchmarks of whose scores alone the chains disagree; None if anything else failed."""
+        of = {
+            name: frozenset().union(*(_scores_of(form, [name], labels) for form in self.forms)) & gate.failed
+            for name in self.evidence.benchmarks
+        }
+        return None if gate.failed.difference(*of.values()) else tuple(name for name, own in of.items() if own)
+
+    def _gates(self, points: Points, labels: Sequence[str]) -> dict[str, Gate]:
+        """The gate of the loss stage and of every form; chains of different forms are not one another's copies."""
+
+        def ahead(form: str, part: str) -> Scores:
+            draws = self._draws_of(form, self._n_draws(part))
+            return predict(self.evidence, draws, self.scale, self.priors, points, self.seed)
+
+        tree = self._trees[LOSS]
+        log_loss = ahead(next(iter(self.forms)), LOSS).latent_log_loss
+        gates = {LOSS: sampling.gate(sampling.by_label("log loss", self.evidence.series, labels, log_loss, tree), tree)}
+        for form in self.forms:
+            tree, latent = self._trees[form], ahead(form, form).latent
+            reported = sampling.by_label(_latent(form), self.evidence.benchmarks, labels, latent, tree)
+            gates[form] = sampling.gate(reported, tree)
+        return gates
+
+    # ---------------------------------------------------------------- drawing
+
+    def _draw(self, parts: Mapping[str, SamplerSettings]) -> None:
+        """Draws of the loss stage, of forms, or of both."""
+        loss, forms = ([part for part in parts if (part == LOSS) == is_loss] for is_loss in (True, False))
+        beside = 1 if (LOSS, self._shape) in _models else 2  # compiled in a process of its own while the forms are
+        drawn = Parallel(n_jobs=beside, backend="loky", return_as="generator")(
+            delayed(_draw_loss)(self._shape, self._data, parts[part], self.seed) for part in loss
+        )
+        self._trees |= {form: self._draw_form(form, parts[form]) for form in forms}
+        self._trees |= dict(zip(loss, drawn, strict=True))
+        self._join()
+
+    def _draw_form(self, form: str, settings: SamplerSettings) -> xr.DataTree:
+        compiled = _models.get((SCORE, self._shape), lambda: graph.build_score(self._shape))
+        tree = sampling.sample(compiled, self._data_of(form), settings, self.seed)
+        self._redraw(form, tree, (self.seed,), ROUNDS)
+        return tree
+
+    def _redraw(self, form: str, tree: xr.DataTree, seed: Sequence[int], rounds: int) -> None:
+        """Parts of the posterior drawn anew; see `redraw`."""
+        drawn, n_benchmark = tree["posterior"].to_dataset(), len(self.evidence.benchmarks)
+        new = redraw(drawn, self._data_of(form), n_benchmark, self.priors, seed, self.sampler.cores, rounds)
+        tree["posterior"] = xr.DataTree(new)
+
+    def _draw_on(self, gates: Mapping[str, Gate], labels: Sequence[str]) -> bool:
+        """Forms of which nothing but scores failed, drawn on without the sampler; whether there were any."""
+        stuck = [
+            form
+            for form in self.forms
+            if gates[form].failed
+            and gates[form].failed <= _scores_of(form, self.evidence.benchmarks, labels)
+            and form not in self._drawn_on
+        ]
+        self._drawn_on |= set(stuck)
+        for form in stuck:
+            self._redraw(form, self._trees[form], (self.seed, 1), MORE_ROUNDS)
+        if stuck:
+            self._join()
+        return bool(stuck)
+
+    def _draw_again(self, gates: Mapping[str, Gate]) -> bool:
+        """What still fails sampled once more, longer or in smaller steps; whether there was any."""
+        failed = {part: gate for part, gate in gates.items() if not gate.passed and part not in self._drawn_again}
+        self._drawn_again |= set(failed)
+        if failed:
+            self._draw({part: self._second_try(gate) for part, gate in failed.items()})
+        return bool(failed)
+
+    def _second_try(self, gate: Gate) -> SamplerSettings:
+        """How to draw again what failed: in smaller steps if it diverged but mixed, else longer."""
+        own = self.sampler
+        if gate.only_diverged:
+            return replace(own, tune=2 * own.tune, target_accept=CAREFUL_ACCEPT)
+        more = RETRY_DRAWS * own.retry_times
+        return replace(own, draws=own.draws * more, tune=2 * own.tune, target_accept=own.retry_accept)
+
+    # ---------------------------------------------------------------- what was drawn
+
+    def _data_of(self, form: str) -> dict[str, NDArray[Any]]:
+        return graph.of_stage(self._data, SCORE) | {"skew": np.array([self.forms[form]])}
+
+    def _n_draws(self, part: str) -> int:
+        return int(self._trees[part]["posterior"].sizes["draw"])
+
+    def _draws_of(self, form: str, n: int) -> Draws:
+        """`n` draws a chain of a form and of the loss law: of longer chains each second, of shorter ones each twice."""
+        loss, score = (
+            self._trees[part]["posterior"].to_dataset().isel(draw=np.arange(n) * self._n_draws(part) // n)
+            for part in (LOSS, form)
+        )
+        return Draws.of(loss, score, self.evidence, self.forms[form])
+
+    def _join(self) -> None:
+        most = max(self._n_draws(form) for form in self.forms)  # forms count alike
+        self.draws = Draws.join([self._draws_of(form, most) for form in self.forms])
