@@ -306,7 +306,7 @@ def test_only_the_same_job_is_resumed(tmp_path: Path, change: str) -> None:
         "seed": {"seed": 1},
         "data": {"ladder": small_ladder(1)},
         "settings": {"draws": 60},
-        "pool": {"pool": "none"},
+        "pool": {"pool": None},
         "benchmarks": {"benchmarks": ["one"]},
     }
     assert run() == 0
