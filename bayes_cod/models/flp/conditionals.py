@@ -25,6 +25,9 @@ OWN = ("height", "log_slope", "floor_z", "dispersion")
 """What a benchmark has to itself, in the order of the last axis ``own`` of arrays; then what it is higher by in each
 pooled family."""
 
+BLOCK = 50_000
+"""Likelihoods computed at a time, so that intermediate results stay in the processor's cache."""
+
 SCALES, FARTHEST_SCALE = 401, 6.0
 """Grid of log scales, and how far it goes, in standard deviations of the prior."""
 
@@ -161,11 +164,15 @@ class OfBenchmark:
 
     def _by_kind(self, own: FloatArray) -> FloatArray:
         """Log density of each kind ``(kind, sample, candidate)``."""
+        parts = blocks(len(own), own.shape[1] * len(self._score) * len(KINDS))
+        return np.concatenate([self._of_draws(own[part], part) for part in parts], axis=1)
+
+    def _of_draws(self, own: FloatArray, part: slice) -> FloatArray:
         common, priors, of = self._common, self._priors, self._of_benchmark
         height, log_slope, floor_z, dispersion = np.moveaxis(own[..., : len(OWN)], -1, 0)
         of_family = own[..., len(OWN) :]
         floor = graph.floor_of(floor_z, of["floor_guess"], of["open"], asdict(priors), np)
-        eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[:, None]
+        eta = height[..., None] + np.exp(log_slope)[..., None] * self._position[part, None]
         if of_family.shape[-1]:
             eta = eta + of_rows(of_family, self._family)
         likelihood = log_density_of(
@@ -175,13 +182,13 @@ class OfBenchmark:
             graph.top_of(floor, priors.ceilings[:, None, None])[..., None],
             (of["binomial"] * np.exp(dispersion))[..., None],
             of["least_variance"],
-            common.own_walk[:, None, None] * np.sqrt(self._behind),
+            common.own_walk[part, None, None] * np.sqrt(self._behind),
             self._skew,
             np,
         )
-        slope_z = (log_slope - common.slope_mean[:, None]) / common.slope_spread[:, None]
-        dispersion_z = (dispersion - common.dispersion_mean[:, None]) / priors.dispersion_spread
-        family_z = of_family / common.family_height_sd[:, None, None]
+        slope_z = (log_slope - common.slope_mean[part, None]) / common.slope_spread[part, None]
+        dispersion_z = (dispersion - common.dispersion_mean[part, None]) / priors.dispersion_spread
+        family_z = of_family / common.family_height_sd[part, None, None]
         normal = -0.5 * (floor_z**2 + slope_z**2 + dispersion_z**2 + (family_z**2).sum(axis=-1))
         by_kind = likelihood @ self._seen + np.log(priors.shares)[:, None, None]
         return np.asarray(by_kind + normal + priors.log_height(height, self._skew))
@@ -238,22 +245,29 @@ class OfRun:
     def log_density(self, own: FloatArray) -> FloatArray:
         """Log density up to a constant of each sample ``(sample, candidate)``, of places ``(sample, candidate, 1)``."""
         total = -0.5 * ((own[..., 0] - self._expected[:, None]) / self._astray[:, None]) ** 2
-        for row in range(len(self._score)):
-            position = own + self._beside[:, row, None, None]
-            height = self._height[:, min(row, self._height.shape[1] - 1)]
-            likelihood = log_density_of(
-                self._score[row],
-                height[:, None] + self._slope[:, None] * position,
-                self._floor[:, None],
-                self._top[:, None],
-                self._scatter[:, None],
-                self._least,
-                self._walk[:, row, None, None],
-                self._skew,
-                np,
-            )
-            total = total + likelihood @ self._seen[row]
+        for part in blocks(len(own), own.shape[1] * len(self._least)):
+            for row in range(len(self._score)):
+                height = self._height[part, min(row, self._height.shape[1] - 1)]
+                position = own[part] + self._beside[part, row, None, None]
+                likelihood = log_density_of(
+                    self._score[row],
+                    height[:, None] + self._slope[part, None] * position,
+                    self._floor[part, None],
+                    self._top[part, None],
+                    self._scatter[part, None],
+                    self._least,
+                    self._walk[part, row, None, None],
+                    self._skew,
+                    np,
+                )
+                total[part] += likelihood @ self._seen[row]
         return np.asarray(total)
+
+
+def blocks(n_sample: int, each: int) -> list[slice]:
+    """Samples in blocks of at most `BLOCK` values, `each` a sample."""
+    size = max(1, BLOCK // max(each, 1))
+    return [slice(first, first + size) for first in range(0, n_sample, size)]
 
 
 def of_rows(of_family: FloatArray, family: NDArray[np.int64]) -> FloatArray:
