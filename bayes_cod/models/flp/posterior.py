@@ -107,12 +107,21 @@ class Posterior:
     # ---------------------------------------------------------------- judging
 
     def judge(self, points: Points, labels: Sequence[str]) -> Gate:
-        """The gate of what is reported at points; what fails is drawn on, and then once more, if it was not before."""
+        """The gate of what is reported at points; what fails is drawn on, and then once more, if it was not before.
+
+        Of two tries that fail, the one with fewer failures stays.
+        """
         gates = self._gates(points, labels)
         if self.retry and self._draw_on(gates, labels):
             gates = self._gates(points, labels)
+        before = dict(self._trees)
         if self.retry and self._draw_again(gates):
-            gates = self._gates(points, labels)
+            again = self._gates(points, labels)
+            worse = [part for part, gate in again.items() if len(gate.failed) > len(gates[part].failed)]
+            if worse:  # by chance a chain of the second try may stay where runs stand anywhere
+                self._trees |= {part: before[part] for part in worse}
+                self._join()
+            gates = again | {part: gates[part] for part in worse}
         return Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
 
     def disagreed_on(self, gate: Gate, labels: Sequence[str]) -> tuple[str, ...] | None:

@@ -193,6 +193,28 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
     assert fitted.gate_passed and len(fitted.draws) == 2 * short.draws * (1 if of_score else 2 * RETRY_DRAWS)
 
 
+def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampled: list[str] = []
+    draw, gates = Posterior._draw, Posterior._gates
+
+    def watched(self: Posterior, parts: dict[str, SamplerSettings]) -> None:
+        sampled.extend(parts)
+        draw(self, parts)
+
+    def failing(self: Posterior, *args: object) -> dict[str, Gate]:
+        found = gates(self, *args)  # type: ignore[arg-type]
+        wrong = ["a", "b"] if len(sampled) > 2 else ["a"]
+        good = Gate(pd.DataFrame({"quantity": ["a"], "passed": [True]}))
+        return dict.fromkeys(found, good) | {"logistic": Gate(pd.DataFrame({"quantity": wrong, "passed": False}))}
+
+    monkeypatch.setattr(Posterior, "_draw", watched)
+    monkeypatch.setattr(Posterior, "_gates", failing)
+    short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
+    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    assert sampled == ["loss", "logistic", "logistic"] and not fitted.gate_passed
+    assert fitted.diagnostics["quantity"].tolist() == ["a", "a"] and len(fitted.draws) == 2 * short.draws
+
+
 def test_the_gate_fails_on_few_draws() -> None:
     short = BayesianFLP(0, sampler=SamplerSettings(draws=20, tune=60, chains=2, cores=2), forms={"logistic": 1.0}).fit(
         loss_ladder()
