@@ -34,8 +34,6 @@ def rungs_on(source: Ladder, benchmarks: Sequence[str], own: Collection[str] = (
     rungs = source.rungs()
     rungs = rungs[~rungs["model"].isin(list(own))]
     shared = [name for name in benchmarks if name in source.benchmark_names]
-    return (
-        source.select(models=[str(name) for name in rungs["model"]], benchmarks=shared)
-        if shared and len(rungs)
-        else None
-    )
+    if rungs.empty or not shared:
+        return None
+    return source.select(models=[str(name) for name in rungs["model"]], benchmarks=shared)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, softmax
 
+from bayes_cod.models.categorical import draw_option
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.grouping import Evidence
 from bayes_cod.models.cod.marginal import evaluate
@@ -132,10 +133,8 @@ def draw(
     due, due_landing = np.full((2, n, n_benchmark), np.nan)
     first = 0
     for b, ways in enumerate(found):
-        logs = density[:, first : first + len(ways)]
+        picked = draw_option(softmax(density[:, first : first + len(ways)], axis=1), rng)
         first += len(ways)
-        share = np.exp(logs - logs.max(axis=1, keepdims=True)).cumsum(axis=1)
-        picked = (rng.random((n, 1)) * share[:, -1:] > share).sum(axis=1)
         for j, reading in enumerate(ways):
             at = np.flatnonzero(picked == j)
             floor[at, b], top[at, b] = reading.floor, reading.top

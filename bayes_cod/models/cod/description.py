@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from bayes_cod.models.categorical import draw_option
 from bayes_cod.models.cod.arrays import observed_rates
 from bayes_cod.models.cod.graph import LAW, TAIL_DEGREES
 from bayes_cod.models.cod.grouping import Group
@@ -93,7 +94,7 @@ def describe(
         each += prior + classes[:, None]  # (sample, class, level)
         weights = np.exp(each - each.max(axis=(1, 2), keepdims=True)).reshape(n_sample, -1)
         weights /= weights.sum(axis=1, keepdims=True)
-        drawn = (weights.cumsum(axis=1) < rng.random((n_sample, 1))).sum(axis=1).clip(max=weights.shape[1] - 1)
+        drawn = draw_option(weights, rng)
         kind[:, k], level[:, k] = drawn // len(GRID), GRID[drawn % len(GRID)]
         probability[k] = weights.reshape(n_sample, 3, -1).sum(axis=2).mean(axis=0)
     return Description(level, kind, probability)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
+from bayes_cod.models.categorical import draw_option
 from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.noise import log_density_of
 from bayes_cod.models.flp.priors import KINDS, Priors
@@ -91,6 +93,11 @@ class Common:
             **{name: drawn[name] for name in ("slope_mean", "slope_spread", "dispersion_mean", "own_walk")},
         )
 
+    @cached_property
+    def whereabouts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Mean of the runs, of their start, and their spread against that of their start; see `graph.whereabouts`."""
+        return graph.whereabouts(self.reached, self.start, self.there, np)
+
     def moved_to(self, reached: FloatArray) -> Self:
         """The same with runs elsewhere ``(sample, run)``, and their rows with them."""
         return replace(self, position=self.position + (reached - self.reached)[:, self.run], reached=reached)
@@ -134,7 +141,7 @@ class OfBenchmark:
             name: data[name][column] for name in ("binomial", "least_variance", "floor_guess", "open")
         }
         self._skew = float(data["skew"][0])
-        middle, start, self._stretch = graph.whereabouts(common.reached, common.start, common.there, np)
+        middle, start, self._stretch = common.whereabouts
         self._centre = middle + self._stretch * (float(data["anchor"][column]) - start)
 
     def to_sampled(self, own: FloatArray) -> FloatArray:
@@ -160,7 +167,7 @@ class OfBenchmark:
     def kinds(self, own: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
         """Kind of the benchmark, drawn given its own parameters ``(sample, own)``; an index into `KINDS`."""
         share = softmax(self._by_kind(own[:, None])[..., 0], axis=0)
-        return np.asarray((share.cumsum(axis=0) < rng.random(len(own))).sum(axis=0).clip(max=len(KINDS) - 1))
+        return draw_option(share.T, rng)
 
     def _by_kind(self, own: FloatArray) -> FloatArray:
         """Log density of each kind ``(kind, sample, candidate)``."""
@@ -194,41 +201,46 @@ class OfBenchmark:
         return np.asarray(by_kind + normal + priors.log_height(height, self._skew))
 
 
-class OfRun:
-    """The distribution of where one run stands, given all else, the kinds of benchmarks too.
+@dataclass(frozen=True)
+class Curves:
+    """Curves of all benchmarks, draw by draw.
 
-    Parameters
+    Attributes
     ----------
-    common, data, priors
-        What benchmarks share, the data, and the fit's priors.
-    own, kind
-        Benchmarks' own parameters ``(sample, benchmark, own)`` and kinds ``(sample, benchmark)``.
-    run
-        Which one.
+    height, slope, floor, top, dispersion
+        ``(sample, benchmark)``.
+    of_family
+        What heights are more in each pooled family ``(sample, benchmark, family)``.
     """
 
-    def __init__(
-        self,
-        common: Common,
-        data: Mapping[str, NDArray[Any]],
-        priors: Priors,
-        own: FloatArray,
-        kind: NDArray[np.int64],
-        run: int,
-    ) -> None:
+    height: FloatArray
+    slope: FloatArray
+    floor: FloatArray
+    top: FloatArray
+    dispersion: FloatArray
+    of_family: FloatArray
+
+    @classmethod
+    def of(cls, own: FloatArray, kind: NDArray[np.int64], data: Mapping[str, NDArray[Any]], priors: Priors) -> Self:
+        """From benchmarks' own parameters ``(sample, benchmark, own)`` and kinds ``(sample, benchmark)``."""
         n = own.shape[1]
-        rows = (common.run == run) & (data["seen"] > 0).any(axis=1)
         height, log_slope, floor_z, dispersion = np.moveaxis(own[..., : len(OWN)], -1, 0)
+        floor = graph.floor_of(floor_z, data["floor_guess"][:n], data["open"][:n], asdict(priors), np)
+        top = graph.top_of(floor, priors.ceilings[kind])
+        return cls(height, np.exp(log_slope), floor, top, dispersion, own[..., len(OWN) :])
+
+
+class OfRun:
+    """The distribution of where one run stands, given all else, the kinds of benchmarks too."""
+
+    def __init__(self, common: Common, curves: Curves, data: Mapping[str, NDArray[Any]], run: int) -> None:
+        n = curves.height.shape[1]
+        rows = (common.run == run) & (data["seen"] > 0).any(axis=1)
+        self._curves = curves
         self._expected, self._astray = common.expected[:, run], common.astray[:, run]
         self._beside = common.position[:, rows] - common.reached[:, [run]]
-        self._height = height[:, None]
-        of_family = own[..., len(OWN) :]
-        if of_family.shape[-1]:
-            self._height = self._height + np.moveaxis(of_rows(of_family, common.family[rows]), -1, 1)
-        self._slope = np.exp(log_slope)
-        self._floor = graph.floor_of(floor_z, data["floor_guess"][:n], data["open"][:n], asdict(priors), np)
-        self._top = graph.top_of(self._floor, priors.ceilings[kind])
-        self._scatter = data["binomial"][:n] * np.exp(dispersion)
+        self._higher = of_rows(curves.of_family, common.family[rows])
+        self._scatter = data["binomial"][:n] * np.exp(curves.dispersion)
         self._least = data["least_variance"][:n]
         self._walk = common.own_walk[:, None] * np.sqrt(data["behind"][rows])
         self._seen, self._score = data["seen"][rows, :n], data["score"][rows, :n]
@@ -244,16 +256,17 @@ class OfRun:
 
     def log_density(self, own: FloatArray) -> FloatArray:
         """Log density up to a constant of each sample ``(sample, candidate)``, of places ``(sample, candidate, 1)``."""
+        curves = self._curves
         total = -0.5 * ((own[..., 0] - self._expected[:, None]) / self._astray[:, None]) ** 2
         for part in blocks(len(own), own.shape[1] * len(self._least)):
             for row in range(len(self._score)):
-                height = self._height[part, min(row, self._height.shape[1] - 1)]
+                height = curves.height[part] + self._higher[part, :, row]
                 position = own[part] + self._beside[part, row, None, None]
                 likelihood = log_density_of(
                     self._score[row],
-                    height[:, None] + self._slope[part, None] * position,
-                    self._floor[part, None],
-                    self._top[part, None],
+                    height[:, None] + curves.slope[part, None] * position,
+                    curves.floor[part, None],
+                    curves.top[part, None],
                     self._scatter[part, None],
                     self._least,
                     self._walk[part, row, None, None],
@@ -310,5 +323,4 @@ def draw_scale(deviation: FloatArray, prior_mean: float, prior_sd: float, rng: n
     far = FARTHEST_SCALE * prior_sd
     grid, cell = np.linspace(prior_mean - far, prior_mean + far, SCALES, retstep=True)
     share = softmax(log_density_of_scale(grid, deviation, prior_mean, prior_sd), axis=1)
-    below = (share.cumsum(axis=1) < rng.random((len(share), 1))).sum(axis=1).clip(max=SCALES - 1)
-    return np.asarray(np.exp(grid[below] + cell * (rng.random(len(share)) - 0.5)))
+    return np.asarray(np.exp(grid[draw_option(share, rng)] + cell * (rng.random(len(share)) - 0.5)))

@@ -13,15 +13,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_cod.models.flp import graph
-from bayes_cod.models.flp.conditionals import OWN, Common, OfBenchmark, OfRun
+from bayes_cod.models.flp.conditionals import OWN, Common, Curves, OfBenchmark, OfRun
 from bayes_cod.models.flp.predict import flat
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.resampling import pick
@@ -85,7 +83,7 @@ def redraw(
         kind[:, column] = conditional.kinds(own[:, column], of_benchmark[column])
 
     def renew_run(run: int) -> None:
-        conditional = OfRun(common, data, priors, own, kind, run)
+        conditional = OfRun(common, curves, data, run)
         reached[:, run] = pick(reached[:, [run]], conditional, of_run[run])[:, 0]
 
     with ThreadPoolExecutor(cores or os.cpu_count()) as threads:
@@ -96,10 +94,10 @@ def redraw(
         for _ in range(rounds):
             each(renew_benchmark, n_benchmark)
             common = common.with_group(own, priors, of_group)
-            reached = common.reached.copy()
+            curves, reached = Curves.of(own, kind, data, priors), common.reached.copy()
             each(renew_run, n_run)
             common = common.moved_to(reached)
-    return _in_place(posterior, data, priors, common, own, kind)
+    return _in_place(posterior, common, curves, own, kind)
 
 
 def own_parameters(drawn: Mapping[str, FloatArray], common: Common, n_benchmark: int) -> FloatArray:
@@ -111,12 +109,7 @@ def own_parameters(drawn: Mapping[str, FloatArray], common: Common, n_benchmark:
 
 
 def _in_place(
-    posterior: xr.Dataset,
-    data: Mapping[str, NDArray[Any]],
-    priors: Priors,
-    common: Common,
-    own: FloatArray,
-    kind: NDArray[np.int64],
+    posterior: xr.Dataset, common: Common, curves: Curves, own: FloatArray, kind: NDArray[np.int64]
 ) -> xr.Dataset:
     """The posterior with what was drawn anew in place of what it had; padding stays."""
     n_benchmark = own.shape[1]
@@ -130,16 +123,9 @@ def _in_place(
     def shaped(name: str, values: FloatArray) -> tuple[Any, FloatArray]:
         return posterior[name].dims, values.reshape(posterior[name].shape)
 
-    floor = graph.floor_of(
-        own[..., OWN.index("floor_z")],
-        data["floor_guess"][:n_benchmark],
-        data["open"][:n_benchmark],
-        asdict(priors),
-        np,
-    )
     new = {name: benchmarks(name, own[..., place]) for place, name in enumerate(OWN)}
-    new |= {"floor": benchmarks("floor", floor), "kind": benchmarks("kind", kind)}
-    new["top"] = benchmarks("top", graph.top_of(floor, priors.ceilings[kind]))
+    new |= {"floor": benchmarks("floor", curves.floor), "top": benchmarks("top", curves.top)}
+    new["kind"] = benchmarks("kind", kind)
     new |= {name: shaped(name, getattr(common, name)) for name in OF_GROUP}
     new["run_progress"] = shaped("run_progress", common.reached)
     n_family = own.shape[-1] - len(OWN)

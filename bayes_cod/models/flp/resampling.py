@@ -10,9 +10,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import softmax
 from scipy.stats import multivariate_t
 from sklearn.mixture import GaussianMixture
+
+from bayes_cod.models.categorical import draw_option
 
 type FloatArray = NDArray[np.float64]
 
@@ -57,6 +59,4 @@ def pick(own: FloatArray, conditional: Conditional, rng: np.random.Generator) ->
     ).reshape(candidates.shape[:2])
     values = conditional.from_sampled(middle + unit * candidates)
     log_weight = conditional.log_density(values) - proposed
-    weight = np.exp(log_weight - logsumexp(log_weight, axis=1, keepdims=True))
-    picked = (np.cumsum(weight, axis=1) >= rng.random(len(own))[:, None]).argmax(axis=1)
-    return np.asarray(values[np.arange(len(own)), picked])
+    return np.asarray(values[np.arange(len(own)), draw_option(softmax(log_weight, axis=1), rng)])

@@ -16,6 +16,7 @@ from bayes_cod.models.flp import posterior as of_posterior
 from bayes_cod.models.flp.conditionals import (
     OWN,
     Common,
+    Curves,
     OfBenchmark,
     OfRun,
     draw_mean,
@@ -134,7 +135,8 @@ def check_density_of_run(model: pm.Model, data: dict[str, np.ndarray], run: int,
         pm.set_data({"priors": Priors().vector()})
     common = Common.of(here, data)
     own = own_parameters(here, common, N_BENCHMARK)
-    conditional = OfRun(common, data, rising, own, np.zeros(own.shape[:2], dtype=np.int64), run)
+    curves = Curves.of(own, np.zeros(own.shape[:2], dtype=np.int64), data, rising)
+    conditional = OfRun(common, curves, data, run)
     ours = conditional.log_density(np.array(places)[None, :, None])[0]
     assert np.ptp(of_graph) > 0.1 and np.diff(ours) == pytest.approx(np.diff(of_graph), abs=1e-6)
 
@@ -291,7 +293,7 @@ def test_a_run_from_elsewhere_arrives_where_a_grid_has_it(posterior: xr.Dataset,
     def of_run(drawn: Point) -> OfRun:
         common = Common.of(drawn, data)
         own = own_parameters(drawn, common, N_BENCHMARK)
-        return OfRun(common, data, Priors(), own, np.zeros(own.shape[:2], dtype=np.int64), 1)
+        return OfRun(common, Curves.of(own, np.zeros(own.shape[:2], dtype=np.int64), data, Priors()), data, 1)
 
     rng, here = np.random.default_rng(3), flat["run_progress"][0, 1]
     places, conditional = here + 0.3 * rng.standard_normal((3000, 1)), of_run(same)
