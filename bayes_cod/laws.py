@@ -289,12 +289,15 @@ def skewed_sigmoid(eta: Numeric, skew: Numeric) -> Numeric:
         s in (0, 1]: 1 is the logistic sigmoid, s -> 0 the Gompertz curve ``exp(-exp(-eta))``, which is the cluster law
         without floor and ceiling and, where eta is linear in log compute, the power law of ``-log(score)``.
     """
-    return exp(-_log1p_exp(log(skew) - eta) / skew)
+    return skewed_sigmoid_and_slope(eta, skew)[0]
 
 
-def skewed_sigmoid_slope(eta: Numeric, skew: Numeric) -> Numeric:
-    """Derivative of `skewed_sigmoid` by eta: ``F(eta) sigmoid(log s - eta) / s``."""
-    return skewed_sigmoid(eta, skew) * sigmoid(log(skew) - eta) / skew
+def skewed_sigmoid_and_slope(eta: Numeric, skew: Numeric) -> tuple[Numeric, Numeric]:
+    """`skewed_sigmoid` and its derivative by eta, ``F(eta) sigmoid(log s - eta) / s``, from one logarithm."""
+    below = log(skew) - eta
+    depth = _log1p_exp(below)
+    share = exp(-depth / skew)
+    return share, share * exp(below - depth) / skew
 
 
 def linear_map(loss: Numeric, w0: Numeric, w1: Numeric) -> Numeric:

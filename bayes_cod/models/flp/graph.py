@@ -212,8 +212,7 @@ def _loss_stage(p: dict[str, Any], shape: Shape) -> None:
     if shape.pooled:
         departure, drift = _departures(p, shape)
         mean, variance = mean + departure, variance + drift**2
-    scale = pt.sqrt(variance)
-    pm.Potential("losses", (seen * log_student_t(log_loss - mean, scale, pt)).sum())
+    pm.Potential("losses", (seen * log_student_t(log_loss - mean, variance, pt)).sum())
 
 
 def _scale(p: dict[str, Any], name: str, n_series: int) -> Any:

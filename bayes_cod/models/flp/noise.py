@@ -12,9 +12,10 @@ from bayes_cod import laws
 TAIL_DEGREES = 5.0
 
 
-def log_student_t(deviation: Any, scale: Any, module: Any) -> Any:
-    """Log density without its constant."""
-    return -module.log(scale) - 0.5 * (TAIL_DEGREES + 1) * module.log1p((deviation / scale) ** 2 / TAIL_DEGREES)
+def log_student_t(deviation: Any, variance: Any, module: Any) -> Any:
+    """Log density without its constant; `variance` is the scale squared."""
+    far = module.log(1 + deviation**2 / (TAIL_DEGREES * variance))
+    return -0.5 * (module.log(variance) + (TAIL_DEGREES + 1) * far)
 
 
 def variance_at(mean: Any, scatter: Any, least: Any, module: Any) -> Any:
@@ -32,22 +33,17 @@ def variance_at(mean: Any, scatter: Any, least: Any, module: Any) -> Any:
     return scatter**2 * module.maximum(mean * (1 - mean), least)
 
 
-def drift_at(eta: Any, floor: Any, top: Any, walk: Any, skew: Any) -> Any:
-    """What a walk of standard deviation `walk` on eta moves a score by."""
-    return walk * (top - floor) * laws.skewed_sigmoid_slope(eta, skew)
-
-
-def log_density_of(
-    score: Any, eta: Any, floor: Any, top: Any, scatter: Any, least: Any, walk: Any, skew: Any, module: Any
-) -> Any:
-    """Log density of scores, up to a constant.
+def mean_and_variance(
+    eta: Any, floor: Any, top: Any, scatter: Any, least: Any, walk: Any, skew: Any, module: Any
+) -> tuple[Any, Any]:
+    """Expected score and its variance around that.
 
     What a benchmark's own walk adds between a row and the furthest one is part of the row's variance.
 
     Parameters
     ----------
-    score, eta, floor, top
-        Score, place on the curve and its ends.
+    eta, floor, top
+        Place on the curve and its ends.
     scatter, least
         See `variance_at`.
     walk
@@ -57,6 +53,15 @@ def log_density_of(
     module
         NumPy or PyTensor.
     """
-    mean = floor + (top - floor) * laws.skewed_sigmoid(eta, skew)
-    variance = variance_at(mean, scatter, least, module) + drift_at(eta, floor, top, walk, skew) ** 2
-    return log_student_t(score - mean, module.sqrt(variance), module)
+    share, slope = laws.skewed_sigmoid_and_slope(eta, skew)
+    mean = floor + (top - floor) * share
+    drift = walk * (top - floor) * slope
+    return mean, variance_at(mean, scatter, least, module) + drift**2
+
+
+def log_density_of(
+    score: Any, eta: Any, floor: Any, top: Any, scatter: Any, least: Any, walk: Any, skew: Any, module: Any
+) -> Any:
+    """Log density of scores, up to a constant; see `mean_and_variance`."""
+    mean, variance = mean_and_variance(eta, floor, top, scatter, least, walk, skew, module)
+    return log_student_t(score - mean, variance, module)

@@ -16,8 +16,8 @@ from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
 from bayes_cod.models.flp.graph import OPEN_FLOOR, SCALE_DEGREES, floor_of, top_of
-from bayes_cod.models.flp.noise import TAIL_DEGREES, drift_at, variance_at
-from bayes_cod.models.flp.predict import Draws, Points, predict, score_curve
+from bayes_cod.models.flp.noise import TAIL_DEGREES, mean_and_variance
+from bayes_cod.models.flp.predict import Draws, Points, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.sampling import SamplerSettings
@@ -159,12 +159,11 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
         furthest=np.array([reached[: evidence.n_rungs].max()]),
     )
     own = heights[evidence.family]
-    mean = score_curve(draws, reached[None], own[None])[0]
     dispersed = np.exp(draws.dispersion) / np.sqrt(evidence.n_questions)
-    variance = variance_at(mean, dispersed, 0.5 / evidence.n_questions, np)
     eta = draws.height + np.exp(draws.log_slope) * reached[:, None] + own
-    drift = drift_at(eta, draws.floor, draws.top, own_walk * np.sqrt(behind)[:, None], skew)
-    score = mean + np.sqrt(variance + drift**2) * rng.standard_t(TAIL_DEGREES, mean.shape)
+    walked, least = own_walk * np.sqrt(behind)[:, None], 0.5 / evidence.n_questions
+    mean, variance = mean_and_variance(eta, draws.floor, draws.top, dispersed, least, walked, skew, np)
+    score = mean + np.sqrt(variance) * rng.standard_t(TAIL_DEGREES, mean.shape)
     evidence = replace(evidence, score=score)
     ahead = predict(evidence, draws, scale, priors, design.target, int(rng.integers(2**31)))
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
