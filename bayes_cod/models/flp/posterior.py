@@ -55,6 +55,11 @@ def _scores_of(form: str, benchmarks: Sequence[str], labels: Sequence[str]) -> f
     return frozenset(sampling.quantity(_latent(form), name, label) for name in benchmarks for label in labels)
 
 
+def _elsewhere(seed: int) -> int:
+    """Seed of the second try: from the same start a chain may end where it ended before."""
+    return int(np.random.SeedSequence([seed, 53]).generate_state(1)[0])
+
+
 @dataclass
 class Posterior:
     """Draws of both stages and all forms.
@@ -91,7 +96,7 @@ class Posterior:
     def __post_init__(self) -> None:
         self._shape = graph.Shape.of(self.evidence)
         self._data = graph.arrays(self.evidence, self.scale, self._shape, self.priors)
-        self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler))
+        self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler), self.seed)
 
     @property
     def tree(self) -> xr.DataTree:
@@ -150,21 +155,21 @@ class Posterior:
 
     # ---------------------------------------------------------------- drawing
 
-    def _draw(self, parts: Mapping[str, SamplerSettings]) -> None:
+    def _draw(self, parts: Mapping[str, SamplerSettings], seed: int) -> None:
         """Draws of the loss stage, of forms, or of both."""
         loss, forms = ([part for part in parts if (part == LOSS) == is_loss] for is_loss in (True, False))
         beside = 1 if (LOSS, self._shape) in _models else 2  # compiled in a process of its own while the forms are
         drawn = Parallel(n_jobs=beside, backend="loky", return_as="generator")(
-            delayed(_draw_loss)(self._shape, self._data, parts[part], self.seed) for part in loss
+            delayed(_draw_loss)(self._shape, self._data, parts[part], seed) for part in loss
         )
-        self._trees |= {form: self._draw_form(form, parts[form]) for form in forms}
+        self._trees |= {form: self._draw_form(form, parts[form], seed) for form in forms}
         self._trees |= dict(zip(loss, drawn, strict=True))
         self._join()
 
-    def _draw_form(self, form: str, settings: SamplerSettings) -> xr.DataTree:
+    def _draw_form(self, form: str, settings: SamplerSettings, seed: int) -> xr.DataTree:
         compiled = _models.get((SCORE, self._shape), lambda: graph.build_score(self._shape))
-        tree = sampling.sample(compiled, self._data_of(form), settings, self.seed)
-        self._redraw(form, tree, (self.seed,), ROUNDS)
+        tree = sampling.sample(compiled, self._data_of(form), settings, seed)
+        self._redraw(form, tree, (seed,), ROUNDS)
         return tree
 
     def _redraw(self, form: str, tree: xr.DataTree, seed: Sequence[int], rounds: int) -> None:
@@ -190,11 +195,11 @@ class Posterior:
         return bool(stuck)
 
     def _draw_again(self, gates: Mapping[str, Gate]) -> bool:
-        """What still fails sampled once more, longer or in smaller steps; whether there was any."""
+        """What still fails sampled once more, from elsewhere, longer or in smaller steps; whether there was any."""
         failed = {part: gate for part, gate in gates.items() if not gate.passed and part not in self._drawn_again}
         self._drawn_again |= set(failed)
         if failed:
-            self._draw({part: self._second_try(gate) for part, gate in failed.items()})
+            self._draw({part: self._second_try(gate) for part, gate in failed.items()}, _elsewhere(self.seed))
         return bool(failed)
 
     def _second_try(self, gate: Gate) -> SamplerSettings:

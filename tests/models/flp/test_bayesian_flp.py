@@ -135,11 +135,13 @@ def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianF
 @pytest.mark.parametrize("failing_of", ["x", DIVERGENCES])
 def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch, failing_of: str) -> None:
     drawn: list[tuple[str, SamplerSettings]] = []
+    seeds: list[int] = []
     draw = Posterior._draw
 
-    def watched(self: Posterior, parts: dict[str, SamplerSettings]) -> None:
+    def watched(self: Posterior, parts: dict[str, SamplerSettings], seed: int) -> None:
         drawn.extend(parts.items())
-        draw(self, parts)
+        seeds.append(seed)
+        draw(self, parts, seed)
 
     gates = Posterior._gates
 
@@ -153,6 +155,7 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
     assert drawn[:2] == [("loss", short), ("logistic", short)] and [part for part, _ in drawn[2:]] == ["logistic"]
+    assert len(set(seeds)) == len(seeds) == 2  # from the same start a chain may end where it ended before
     again, longer = drawn[2][1], 2 * RETRY_DRAWS
     if failing_of == DIVERGENCES:  # more draws would bring more of them
         assert again.target_accept == CAREFUL_ACCEPT > short.target_accept and again.draws == short.draws
@@ -169,9 +172,9 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
     rounds: list[int] = []
     draw, anew, gates = Posterior._draw, of_posterior.redraw, Posterior._gates
 
-    def watched(self: Posterior, parts: dict[str, SamplerSettings]) -> None:
+    def watched(self: Posterior, parts: dict[str, SamplerSettings], seed: int) -> None:
         sampled.extend(parts)
-        draw(self, parts)
+        draw(self, parts, seed)
 
     def counted(*args: Any) -> xr.Dataset:
         rounds.append(args[-1])
@@ -197,9 +200,9 @@ def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch)
     sampled: list[str] = []
     draw, gates = Posterior._draw, Posterior._gates
 
-    def watched(self: Posterior, parts: dict[str, SamplerSettings]) -> None:
+    def watched(self: Posterior, parts: dict[str, SamplerSettings], seed: int) -> None:
         sampled.extend(parts)
-        draw(self, parts)
+        draw(self, parts, seed)
 
     def failing(self: Posterior, *args: object) -> dict[str, Gate]:
         found = gates(self, *args)  # type: ignore[arg-type]
