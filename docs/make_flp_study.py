@@ -7,13 +7,14 @@ at other sizes and tokens, a kink where benchmarks emerge, and saturation. None 
 priors: the kink is a hinge, which no sigmoid is. Chains of Bayesian FLP are short, as in its calibration by simulation,
 and all fits are counted. Ladders have five sizes and six benchmarks, or, ``--large``, eight and eighteen. Scores follow
 their curve exactly, or, ``--wander``, leave it as those of real ladders do: by random walks along the loss, of each
-benchmark and of all together. Writes ``cells.csv`` and ``coverage.csv`` and prints the latter.
+benchmark and of all together. With ``--earlier`` Bayesian FLP has a prior learnt from so many other ladders of the same
+world, whose targets are known. Writes ``cells.csv`` and ``coverage.csv`` and prints the latter.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,11 @@ import pandas as pd
 from bayes_cod import laws
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.methods import make
+from bayes_cod.models.flp.learning import NEEDED_RUNGS, fit_family, learn
+from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.simulation import SAMPLER
+from bayes_cod.models.learnt_prior import LearntPrior, Source
+from bayes_cod.models.lessons import lessons
 
 METHODS = ("bayes-flp", "flp+bootstrap", "flp+conformal")
 QUESTIONS = 1000
@@ -32,6 +37,8 @@ SHARED_WALK, OWN_WALK = 0.2, (0.12, 1.2)
 the smoothest real ladder (OLMo) to that of the most abrupt (micro), as Bayesian FLP finds them (OpenLM: 0.22 and 0.2).
 """
 GRID = 2000
+EARLIER = 500
+"""Seed of the first earlier ladder of a world, beyond those that are forecast."""
 CHANCE = {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.5, "e": 0.25, "f": 0.0}
 
 type Map = Callable[[np.ndarray, float, float, float], np.ndarray]
@@ -182,15 +189,59 @@ def draw(world: World, seed: int, design: Design, wander: bool) -> tuple[Ladder,
     return ladder, Target("target", 6 * size * tokens, "made", size, tokens), truth
 
 
-def run(repeats: int, design: Design, wander: bool) -> pd.DataFrame:
-    """Every method on every drawn ladder."""
+def known(ladder: Ladder, target: Target, truth: dict[str, float], family: str) -> Ladder:
+    """A ladder of another family, of which the target was trained and its scores are known."""
+    assert ladder.scores is not None and ladder.losses is not None
+    row = {"model": target.name, "tokens": target.tokens, "flops": target.flops, "is_final": True}
+    scores = [
+        {**row, "benchmark": name, "score": score, "n_questions": QUESTIONS, "chance": ladder.chance(name)}
+        for name, score in truth.items()
+    ]
+    model = pd.DataFrame([{**row, "family": family, "params": target.params}])
+    named = {str(name): f"{family}-{name}" for name in [*ladder.models["model"], target.name]}
+
+    def joined(table: pd.DataFrame, *more: pd.DataFrame) -> pd.DataFrame:
+        whole = pd.concat([table, *more], ignore_index=True)
+        return whole.assign(model=whole["model"].map(named))
+
+    return replace(
+        ladder,
+        name=family,
+        models=joined(ladder.models.assign(family=family), model),
+        scores=joined(ladder.scores, pd.DataFrame(scores)),
+        losses=joined(ladder.losses),
+    )
+
+
+def earlier_prior(world_number: int, count: int, design: Design, wander: bool) -> LearntPrior | None:
+    """The prior learnt from other ladders of a world, whose target is known; None without any."""
+    if not count:
+        return None
+    world, found = list(WORLDS.values())[world_number], []
+    for number in range(count):
+        ladder = known(*draw(world, 1000 * world_number + EARLIER + number, design, wander), f"earlier-{number}")
+        (lesson,), _ = lessons([ladder], fewest_rungs=NEEDED_RUNGS)
+        found.append(fit_family(lesson, seed=number, sampler=SAMPLER, cuts=1))
+        print(f"\rearlier: {number + 1} of {count}", end="", file=sys.stderr, flush=True)
+    return learn([one for one in found if isinstance(one, Source)])
+
+
+def run(repeats: int, design: Design, wander: bool, earlier: int = 0) -> pd.DataFrame:
+    """Every method on every drawn ladder; Bayesian FLP with a prior learnt from so many earlier ladders."""
     rows = []
     for world_number, (name, world) in enumerate(WORLDS.items()):
+        prior = earlier_prior(world_number, earlier, design, wander)
+        if prior is not None:
+            values = prior.values(Priors)
+            middle = values.own_walk + np.exp(values.own_walk_more)
+            print(
+                f"{name}: a benchmark's walk {middle:.2f}, spread of its logarithm {values.own_walk_sd:.2f}", flush=True
+            )
+        own = {"sampler": SAMPLER, "retry": False, "refused_at_most": 0.0, "priors": prior}
         for repeat in range(repeats):
             ladder, target, truth = draw(world, 1000 * world_number + repeat, design, wander)
             for method in METHODS:
-                settings = {"sampler": SAMPLER, "retry": False, "refused_at_most": 0.0} if method == "bayes-flp" else {}
-                fitted = make(method, repeat, **settings).fit(ladder)
+                fitted = make(method, repeat, **(own if method == "bayes-flp" else {})).fit(ladder)
                 forecast = fitted.forecast([target])
                 for benchmark, value in truth.items():
                     low, high = forecast.interval("target", benchmark)
@@ -222,10 +273,13 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the tables")
     parser.add_argument("--large", action="store_true", help="eight sizes and eighteen benchmarks")
     parser.add_argument("--wander", action="store_true", help="scores leave their curve as those of real ladders do")
+    parser.add_argument(
+        "--earlier", type=int, default=0, help="other ladders of each world, with known targets, to learn a prior from"
+    )
     asked = parser.parse_args()
     out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
-    cells = run(asked.repeats, DESIGNS["large" if asked.large else "small"], asked.wander)
+    cells = run(asked.repeats, DESIGNS["large" if asked.large else "small"], asked.wander, asked.earlier)
     table = coverage(cells)
     cells.to_csv(out / "cells.csv", index=False)
     table.to_csv(out / "coverage.csv", index=False)

@@ -71,8 +71,8 @@ def backtest(
     prior: Annotated[
         Path | None,
         typer.Option(
-            help="Prior learnt from families other than those forecast, a file of 'bayes-cod learn-prior'. bayes-cod "
-            "and bayes-cod-clusters use it, other methods do not.",
+            help="Prior learnt from families other than those forecast, a file of 'bayes-cod learn-prior'. The "
+            "methods that it is for use it (bayes-cod and bayes-cod-clusters, or bayes-flp), others do not.",
             metavar="FILE",
         ),
     ] = None,
@@ -120,7 +120,8 @@ def backtest(
     names = resolve(method)
     learnt = open_prior(prior, names)
     with_prior = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
-    methods = [Method(name, with_prior if name in WITH_PRIOR else {}) for name in names]
+    kind = None if learnt is None else learnt.method
+    methods = [Method(name, with_prior if kind and WITH_PRIOR.get(name) == kind else {}) for name in names]
     with stage("reading"):
         read = open_ladder(ladder)
     with _cluster(dask), _bar(out) as progress:

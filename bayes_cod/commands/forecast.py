@@ -89,7 +89,7 @@ def forecast(
         Path | None,
         typer.Option(
             help="Prior learnt from other families, a file of 'bayes-cod learn-prior' (for bayes-cod and "
-            "bayes-cod-clusters). Left out: the shipped one.",
+            "bayes-cod-clusters, or for flp). Left out: the shipped one.",
             metavar="FILE",
         ),
     ] = None,

@@ -14,7 +14,7 @@ from bayes_cod.pool import Pool
 from bayes_cod.readers.tables import read_tables
 
 if TYPE_CHECKING:
-    from bayes_cod.models.cod.learnt_prior import LearntPrior
+    from bayes_cod.models.learnt_prior import LearntPrior
 
 BUNDLED = "microladder"
 DEFAULT_METHOD = "bayes-cod"
@@ -68,15 +68,22 @@ def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
     Raises
     ------
     InputError
-        If none of the methods takes a prior, or for a file that is not one.
+        If none of the methods takes a prior, or not one like this, or for a file that is not one.
     """
     if file is None:
         return None
     if not set(methods) & set(WITH_PRIOR):
         raise InputError(
-            f"--prior is for {' and '.join(WITH_PRIOR)}; {', '.join(methods[:3])} can't use one, so leave it out or "
+            f"--prior is for {', '.join(WITH_PRIOR)}; {', '.join(methods[:3])} can't use one, so leave it out or "
             "choose another --method"
         )
-    from bayes_cod.models.cod.learnt_prior import LearntPrior
+    from bayes_cod.models.learnt_prior import LearntPrior
 
-    return LearntPrior.load(file)
+    learnt = LearntPrior.load(file)
+    if learnt.method not in {WITH_PRIOR.get(name) for name in methods}:
+        raise InputError(
+            f"this prior was learnt for {learnt.method}, and {', '.join(methods[:3])} can't use it; learn another with "
+            "'bayes-cod learn-prior --method', or choose another --method",
+            file=file,
+        )
+    return learnt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -17,10 +17,13 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
 from bayes_cod.models.flp.posterior import Posterior
-from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
+from bayes_cod.models.flp.predict import Draws, Points, Scores, log_density, log_loss_law, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.learnt_prior import LearntPrior
 from bayes_cod.sampling import Gate, SamplerSettings
+
+type FloatArray = NDArray[np.float64]
 
 SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto")
 REFUSED_AT_MOST = 0.2
@@ -44,7 +47,7 @@ class BayesianFLP:
     seed
         Seed of the sampler and of the luck and noise ahead.
     priors
-        See `Priors`.
+        See `Priors`; or a `LearntPrior`, which also tells what it was learnt from.
     evidence
         See `EvidenceSettings`.
     sampler
@@ -63,7 +66,7 @@ class BayesianFLP:
         self,
         seed: int = 0,
         *,
-        priors: Priors | None = None,
+        priors: Priors | LearntPrior | None = None,
         evidence: EvidenceSettings | None = None,
         sampler: SamplerSettings | None = None,
         forms: Mapping[str, float] | None = None,
@@ -74,7 +77,8 @@ class BayesianFLP:
         self.seed = seed
         self.retry = retry
         self.refused_at_most = refused_at_most
-        self.priors = priors or Priors()
+        self.learnt = priors if isinstance(priors, LearntPrior) else None
+        self.priors = priors.values(Priors) if isinstance(priors, LearntPrior) else priors or Priors()
         self.settings = evidence or EvidenceSettings()
         self.sampler = sampler or SAMPLER
         self.forms = dict(forms or FORMS)
@@ -91,6 +95,10 @@ class BayesianFLP:
         """Name in tables, reports and on the command line."""
         return self._name
 
+    def taught_by(self, family: str, models: Collection[str]) -> str:
+        """What of a family the prior was learnt from, in words; empty if nothing."""
+        return self.learnt.overlap(family, models) if self.learnt is not None else ""
+
     def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
         """Sample the posterior given a ladder's losses and scores.
 
@@ -104,8 +112,11 @@ class BayesianFLP:
         Raises
         ------
         InputError
-            Without losses, or with fewer than three rungs that have losses and scores.
+            Without losses, with fewer than three rungs that have losses and scores, or if the prior was learnt from a
+            family of the pool.
         """
+        if self.learnt is not None:
+            self.learnt.check_pool(pool)
         evidence = gather(ladder, self.settings, pool)
         return self.fit_evidence(evidence, Scale.of(evidence))
 
@@ -153,6 +164,26 @@ class BayesianFLP:
         observed, latent = scores.observed[..., is_told], scores.latent[..., is_told]
         return Forecast.from_draws(observed, latent, targets, self._told, self.name, self._facts(targets, observed))
 
+    def log_density(self, targets: Sequence[Target], scores: pd.DataFrame) -> FloatArray:
+        """Log predictive density of observed scores, by which forecasts under different priors can be compared.
+
+        Parameters
+        ----------
+        targets
+            Models that were scored.
+        scores
+            Observed scores, a row a target in their order, a column a benchmark; NaN where there is none.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(target, benchmark)``, in the order of the columns; NaN where there is no score.
+        """
+        evidence, scale, draws = self._fitted()
+        points, truth = self._points(targets), scores.reindex(columns=list(evidence.benchmarks)).to_numpy(dtype=float)
+        found = log_density(evidence, draws, scale, self.priors, points, truth, self.seed)
+        return pd.DataFrame(found, columns=list(evidence.benchmarks)).reindex(columns=scores.columns).to_numpy()
+
     def _points(self, targets: Sequence[Target]) -> Points:
         if not targets:
             raise InputError("no target was given; name one, or give its compute in FLOPs")
@@ -191,6 +222,7 @@ class BayesianFLP:
                 "forms": self.forms,
                 "refused_at_most": self.refused_at_most,
                 "seed": self.seed,
+                "prior_learnt_from": None if self.learnt is None else self.learnt.origin()["families"],
             },
             "n_rungs": evidence.n_rungs,
         }
@@ -198,6 +230,9 @@ class BayesianFLP:
     def _warnings(self, targets: Sequence[Target], decades: Sequence[float]) -> list[str]:
         evidence, scale, draws = self._fitted()
         found = list(evidence.notes)
+        if self.learnt is not None:
+            rungs = [(target.family, str(name)) for target in targets for name in evidence.rungs["model"]]
+            found += self.learnt.seen_before([*rungs, *((target.family, target.name) for target in targets)])
         if self.refused:
             found.append(
                 f"not reported, as the sampler's chains disagree on them: {', '.join(self.refused)}; more draws "
