@@ -26,25 +26,29 @@ type FloatArray = NDArray[np.float64]
 
 NEEDED_RUNGS = FEWEST_RUNGS + 1
 """Rungs of different compute: those of a fit, and one that is forecast."""
-WALKS = (0.05, 0.25, 0.7, 2.0)
-"""Sizes that are tried: what a benchmark's own walk is more than the least, from that of smooth ladders to the shipped
-one. What the walk that all benchmarks share is more goes with it, in the ratio of the shipped ones."""
+WALKS = (0.03, 0.15, 0.6, 2.0)
+"""Sizes of a benchmark's own walk that are tried, from nearly none to the shipped one."""
+SHARED, SHARED_POWER = 0.2, 0.5
+"""Size of the walk that all benchmarks share where their own is 1, and the power of it that it goes with: on smooth
+ladders both are alike, on abrupt ones a benchmark's own is the larger."""
+LEAST = 0.01
+"""Least size of both: the shipped ones, which keep rungs from telling too small a walk, are not needed here."""
 HELD = 0.15
 """Spread of the logarithm while a size is tried."""
 CUTS = 2
 """Cuts of a family, the largest that leave a larger model to forecast."""
 STRAY = 0.01
 """Weight of a uniform density beside the forecast's, so that no single score decides."""
-COMMON, COMMON_SD = float(np.log(0.35)), 1.2
+COMMON, COMMON_SD = float(np.log(0.3)), 1.3
 """Log of the typical size over families, Normal: from that of smooth ladders to that of abrupt ones."""
 BETWEEN, BETWEEN_SD = float(np.log(0.6)), 0.5
 """Spread of families around it, LogNormal (log mean, log sd): away from 0, as few that agree are no proof."""
-_THETA = np.linspace(np.log(0.02), np.log(WALKS[-1]), 201)
+_THETA = np.linspace(np.log(LEAST), np.log(WALKS[-1]), 201)
 _Z = np.linspace(-4.0, 4.0, 81)
 
 
 class Estimate(NamedTuple):
-    """Log of what a benchmark's own walk is more than the least, in a new family: mean, sd, families' own spread."""
+    """Log of the size of a benchmark's own walk in a new family: mean, standard deviation, families' own spread."""
 
     mean: float
     sd: float
@@ -67,7 +71,8 @@ def combine(log_scores: Sequence[Mapping[float, float]]) -> Estimate:
     """
     mu = (COMMON + COMMON_SD * _Z)[:, None, None]
     tau = np.exp(BETWEEN + BETWEEN_SD * _Z)[None, :, None]
-    of_family = np.exp(-0.5 * ((_THETA - mu) / tau) ** 2)
+    shape = -0.5 * ((_THETA - mu) / tau) ** 2
+    of_family = np.exp(shape - shape.max(axis=2, keepdims=True))
     of_family /= of_family.sum(axis=2, keepdims=True)
     logs = -0.5 * (_Z[:, None] ** 2 + _Z[None, :] ** 2)
     for one in log_scores:
@@ -169,10 +174,15 @@ def _score(ladder: Ladder, fit: Fit, by: CutBy, walk: float, seed: int, sampler:
 
 
 def _walking(own: float, sd: float) -> Priors:
-    """Priors with walks of a log size, a benchmark's own and, in the shipped ratio, that of all, as well known."""
-    shipped = Priors()
-    shared = own + shipped.shared_walk_more - shipped.own_walk_more
-    return Priors(own_walk_more=own, own_walk_sd=sd, shared_walk_more=shared, shared_walk_sd=sd)
+    """Priors with walks of which a benchmark's own has a log size, known to a standard deviation."""
+    return Priors(
+        own_walk=LEAST,
+        own_walk_more=own,
+        own_walk_sd=sd,
+        shared_walk=LEAST,
+        shared_walk_more=float(np.log(SHARED)) + SHARED_POWER * own,
+        shared_walk_sd=max(SHARED_POWER * sd, HELD),
+    )
 
 
 def _next(targets: Sequence[Target], by: CutBy) -> list[Target]:

@@ -20,8 +20,8 @@ from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.learnt_prior import LearntPrior, LeftOut, Source
 from bayes_cod.models.lessons import Lesson, lessons
 
-SMOOTH = {0.05: 0.0, 0.25: -4.0, 0.7: -12.0, 2.0: -25.0}
-ABRUPT = {0.05: -60.0, 0.25: -30.0, 0.7: -8.0, 2.0: 0.0}
+SMOOTH = {0.03: 0.0, 0.15: -4.0, 0.6: -12.0, 2.0: -25.0}
+ABRUPT = {0.03: -60.0, 0.15: -30.0, 0.6: -8.0, 2.0: 0.0}
 
 
 def source(name: str, log_scores: dict[float, float]) -> Source:
@@ -29,14 +29,14 @@ def source(name: str, log_scores: dict[float, float]) -> Source:
 
 
 class FakeFit:
-    """Stands for `BayesianFLP`: forecasts are the better the nearer the walk is to 0.25, one score is missed by far."""
+    """Stands for `BayesianFLP`: forecasts are the better the nearer the walk is to 0.15, one score is missed by far."""
 
     fits: list[Ladder]
     forecast: list[list[str]]
 
     def __init__(self, seed: int, *, priors: Priors, sampler: Any, retry: bool) -> None:
         assert not retry and priors.own_walk_sd == HELD
-        self.off = abs(priors.own_walk_more - np.log(0.25))
+        self.off = abs(priors.own_walk_more - np.log(0.15))
 
     def fit(self, ladder: Ladder) -> Self:
         if ladder.losses is None:
@@ -71,9 +71,9 @@ def test_the_next_size_is_forecast_from_the_smaller_ones_under_every_walk(fake: 
     assert all(fitted.rungs()["params"].max() == 4e8 for fitted in fake.fits)
     assert fake.forecast == [["fam-8e+08-10", "fam-8e+08-40"]] * len(WALKS)
     best = max(found.log_scores, key=lambda size: found.log_scores[size])
-    assert best == 0.25 and set(found.log_scores) == set(WALKS)
+    assert best == 0.15 and set(found.log_scores) == set(WALKS)
     # four benchmarks: three at a log density of 2, and one that a uniform density bounds; two models count as one
-    assert found.log_scores[0.25] == pytest.approx(3 * np.log(0.99 * np.exp(2) + 0.01) + np.log(0.01))
+    assert found.log_scores[0.15] == pytest.approx(3 * np.log(0.99 * np.exp(2) + 0.01) + np.log(0.01))
 
 
 def test_two_cuts_are_used_and_progress_is_told(fake: type[FakeFit]) -> None:
@@ -123,14 +123,14 @@ def test_families_that_differ_leave_it_open() -> None:
 def test_the_estimate_is_that_of_brute_force() -> None:
     """Importance sampling from the two-level model gives the same two moments."""
     rng = np.random.default_rng(0)
-    families = [SMOOTH, {0.05: -3.0, 0.25: 0.0, 0.7: -1.0, 2.0: -5.0}]
+    families = [SMOOTH, {0.03: -3.0, 0.15: 0.0, 0.6: -1.0, 2.0: -5.0}]
     n = 200_000
     mu = rng.normal(learning.COMMON, learning.COMMON_SD, n)
     tau = np.exp(rng.normal(learning.BETWEEN, learning.BETWEEN_SD, n))
     weight = np.ones(n)
 
     def inside(mu: np.ndarray, tau: np.ndarray) -> np.ndarray:
-        low, high = (np.log(0.02) - mu) / tau, (np.log(2.0) - mu) / tau
+        low, high = (np.log(learning.LEAST) - mu) / tau, (np.log(2.0) - mu) / tau
         return np.asarray(truncnorm.rvs(low, high, loc=mu, scale=tau, random_state=rng))
 
     for one in families:
@@ -150,8 +150,9 @@ def test_only_the_walks_are_learnt_and_the_record_is_all_of_it() -> None:
     prior = learn([source("a", SMOOTH), source("b", ABRUPT)], [LeftOut("c", "pool", "2 rungs")], {"seed": 1})
     values, shipped = prior.values(Priors), Priors()
     changed = {name for name in Priors.names() if getattr(values, name) != getattr(shipped, name)}
-    assert changed == {"own_walk_more", "own_walk_sd", "shared_walk_more", "shared_walk_sd"}
-    assert values.own_walk_more - values.shared_walk_more == pytest.approx(np.log(10))
+    walks = ("own_walk", "shared_walk")
+    assert changed == {f"{walk}{part}" for walk in walks for part in ("", "_more", "_sd")}
+    assert values.own_walk == values.shared_walk < shipped.own_walk
     assert prior.method == "bayes-flp" and LearntPrior.of(prior.record()) == prior
 
 
