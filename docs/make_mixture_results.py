@@ -1,12 +1,13 @@
 """Figures of docs/mixtures.md: forecasts of domain losses and scores on unseen mixtures and sizes, against baselines.
 
 ``python docs/make_mixture_results.py SET DATA``, with DATA the folder of mixture losses and SET one of regmix,
-regmix-within, 5Mix, RedPajama, 3Mix, one-size, micro.
+regmix-within, 5Mix, RedPajama, 3Mix, one-size, micro, micro-seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -32,6 +33,9 @@ from bayes_cod.readers.tables import read_tables
 from bayes_cod.sampling import SamplerSettings
 
 DML = {"5Mix": "dml_pile5.csv.gz", "RedPajama": "dml_redpajama7.csv.gz", "3Mix": "dml_pile3.csv.gz"}
+TARGET_WIDTH = 40
+"""Width of the micro ladder's held-out mixture runs."""
+
 LARGEST_FITTED = {"5Mix": 201_541_632, "RedPajama": 201_541_632, "3Mix": 85_056_000}
 
 
@@ -223,18 +227,34 @@ def per_mixture(seen: LossEvidence, ahead: LossEvidence) -> np.ndarray:
     return np.exp(out)[None]
 
 
-def micro(_: Path, sampler: SamplerSettings) -> None:
-    """Fitted to 16 mixtures at three widths; the default and six unseen mixtures two rungs up."""
-    whole = microladder("mixtures")
+def one_family(whole: Ladder) -> Ladder:
+    """Runs of all mixtures and seeds as one family, only their ends."""
     assert whole.scores is not None and whole.losses is not None
-    whole = replace(
+    return replace(
         whole,
         models=whole.models.assign(family="mixtures"),
         scores=whole.scores[whole.scores["is_final"]].reset_index(drop=True),
         losses=whole.losses[whole.losses["is_final"]].reset_index(drop=True),
     )
-    small = whole.select(cut="w24-mix-default")
-    targets = [whole.target(str(name)) for name in whole.models["model"] if str(name).startswith("w40")]
+
+
+def micro(_: Path, sampler: SamplerSettings) -> None:
+    """Fitted to 16 mixtures at three widths; the default and six unseen mixtures two rungs up."""
+    forecast_micro(one_family(microladder("mixtures")), sampler)
+
+
+def micro_seeds(_: Path, sampler: SamplerSettings) -> None:
+    """The same, fitted also to the main part's runs below the targets' width: three seeds of the default mixture."""
+    forecast_micro(one_family(microladder("mixed")), sampler)
+
+
+def forecast_micro(whole: Ladder, sampler: SamplerSettings) -> None:
+    """Fitted to all runs below the targets' width; forecasts of the runs of that width against baselines."""
+    models = whole.models
+    seen = models[models["width"] < TARGET_WIDTH]
+    small = whole.select(models=[str(name) for name in seen["model"]])
+    ahead = (models["width"] == TARGET_WIDTH) & (models["part"] == "mixtures")
+    targets = [whole.target(str(name)) for name in models.loc[ahead, "model"]]
     start = time.perf_counter()
     model = BayesianFLPM(0)
     model.losses.sampler = sampler
@@ -247,7 +267,9 @@ def micro(_: Path, sampler: SamplerSettings) -> None:
     forecast = model.forecast(targets)
     names = forecast.benchmarks
     truth = np.array([[whole.truth(target.name, name) for name in names] for target in targets])
-    unchanged = np.array([small.truth("w24-mix-default", name) for name in names])
+    usual = seen[seen["mixture"] == "default"]
+    largest = usual.loc[usual["width"] == usual["width"].max(), "model"]
+    unchanged = np.array([np.mean([small.truth(str(run), name) for run in largest]) for name in names])
     ours = whole.truth
     at_size = np.array([ours("w40-mix-default", name) for name in names])
     published = Bootstrap(FLPM(), seed=0).fit(small).forecast(targets).draws["score"].values
@@ -292,12 +314,16 @@ def decide(model: BayesianFLPM, default: Target, true_means: dict[str, float], t
     beats = (values[:, best] > values[:, 0]).mean()
     gain = true_means[targets[best].name] - true_means[default.name]
     print(f"P(beats the default mixture) {beats:.2f}; true gain {100 * gain:+.2f} points", flush=True)
+    means = np.array([true_means[target.name] for target in targets])
+    first, second = np.array(list(itertools.combinations(range(len(targets)), 2))).T
+    apart = values[:, first] - values[:, second]
+    show("differences of mean score", [micro_row("all pairs", apart, means[first] - means[second])])
 
 
 def main() -> None:
     """Run one set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("set", choices=["regmix", "regmix-within", *DML, "one-size", "micro"])
+    parser.add_argument("set", choices=["regmix", "regmix-within", *DML, "one-size", "micro", "micro-seeds"])
     parser.add_argument("data", type=Path)
     for name, value in (("draws", 300), ("tune", 300), ("chains", 4), ("cores", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
@@ -306,7 +332,8 @@ def main() -> None:
     if given.set in DML:
         dml(given.set, given.data, sampler)
     else:
-        own = {"regmix": regmix, "regmix-within": regmix_within, "one-size": one_size, "micro": micro}
+        own = {"regmix": regmix, "regmix-within": regmix_within, "one-size": one_size}
+        own |= {"micro": micro, "micro-seeds": micro_seeds}
         own[given.set](given.data, sampler)
 
 

@@ -13,8 +13,10 @@ from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.readers.tables import read_tables
 
-Part = Literal["main", "checkpoints", "grid", "mixtures", "constant_lr", "all"]
-PARTS: tuple[Part, ...] = ("main", "checkpoints", "grid", "mixtures", "constant_lr", "all")
+Part = Literal["main", "checkpoints", "grid", "mixtures", "mixed", "constant_lr", "all"]
+PARTS: tuple[Part, ...] = ("main", "checkpoints", "grid", "mixtures", "mixed", "constant_lr", "all")
+
+_OTHER_NAMES = {"checkpoints": "main"}
 
 __all__ = ["PARTS", "Part", "microladder"]
 
@@ -31,7 +33,8 @@ def microladder(part: Part = "main") -> Ladder:
     part
         "main": final results of the rungs and targets, question by question, a family a seed (`micro-s0`, ...);
         "checkpoints": the same runs along training (losses and scores); "grid": other ratios of tokens to parameters;
-        "mixtures": other mixtures of the training text; "constant_lr": runs without decay; "all": everything.
+        "mixtures": other mixtures of the training text; "mixed": these and the main runs, which have the default
+        mixture, less those main runs that the former repeat; "constant_lr": runs without decay; "all": everything.
 
     Returns
     -------
@@ -48,9 +51,16 @@ def microladder(part: Part = "main") -> Ladder:
         whole = read_tables(folder)
     if part == "all":
         return whole
-    of_part = "main" if part == "checkpoints" else part
-    chosen = whole.select(models=[str(name) for name in whole.models.loc[whole.models["part"] == of_part, "model"]])
+    kept = _mixed(whole.models) if part == "mixed" else whole.models["part"] == _OTHER_NAMES.get(part, part)
+    chosen = whole.select(models=[str(name) for name in whole.models.loc[kept, "model"]])
     return _final_only(chosen) if part == "main" else chosen
+
+
+def _mixed(models: pd.DataFrame) -> pd.Series:
+    """Mixtures and main runs, less main runs of a width and seed that the default mixture has too."""
+    of_mixtures, place = models["part"] == "mixtures", models["width"].astype(str) + "-" + models["seed"].astype(str)
+    repeated = place.isin(place[of_mixtures & (models["mixture"] == "default")])
+    return of_mixtures | ((models["part"] == "main") & ~repeated)
 
 
 def _final_only(ladder: Ladder) -> Ladder:

@@ -45,6 +45,16 @@ def test_other_parts_hold_other_models(part: datasets.Part, main: Ladder, whole:
     assert not names & set(main.models["model"])
 
 
+def test_mixed_holds_every_run_of_the_three_domains_once(main: Ladder, whole: Ladder) -> None:
+    models = microladder("mixed").models
+    mixtures = microladder("mixtures").models
+    assert set(models["part"]) == {"main", "mixtures"} and set(mixtures["model"]) < set(models["model"])
+    left_out = set(main.models["model"]) - set(models["model"])
+    assert left_out == {f"w{width}-s0" for width in (12, 16, 24, 40)}
+    default = models[models["mixture"] == "default"]
+    assert not default.duplicated(["width", "seed"]).any() and default["seed"].nunique() == 3
+
+
 def test_all_is_everything(main: Ladder, whole: Ladder) -> None:
     assert set(main.models["model"]) < set(whole.models["model"])
     assert PARTS[-1] == "all"
