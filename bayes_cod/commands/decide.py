@@ -37,7 +37,7 @@ def options() -> None:
 @decide.command()
 def mixture(
     ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or microladder:mixtures.", metavar="LADDER")
+        str, typer.Argument(help="Folder of tables, one table, or microladder:mixed.", metavar="LADDER")
     ],
     params: Annotated[float, typer.Option(help="Parameters of the planned run.")],
     tokens: Annotated[float, typer.Option(help="Training tokens of the planned run.")],
@@ -100,7 +100,7 @@ def mixture(
 
     For example:
 
-      bayes-cod decide mixture microladder:mixtures --cut w24-mix-default --params 42320 --tokens 8072064 \
+      bayes-cod decide mixture microladder:mixed --cut w32-s0 --params 42320 --tokens 8072064 \
 --current w24-mix-default --out out
 
       bayes-cod decide mixture my_runs/ --params 1e9 --tokens 2.5e10 --weight humaneval=2 --weight mmlu=1 \
