@@ -233,10 +233,7 @@ def run(repeats: int, design: Design, wander: bool, earlier: int = 0) -> pd.Data
         prior = earlier_prior(world_number, earlier, design, wander)
         if prior is not None:
             values = prior.values(Priors)
-            middle = values.own_walk + np.exp(values.own_walk_more)
-            print(
-                f"{name}: a benchmark's walk {middle:.2f}, spread of its logarithm {values.own_walk_sd:.2f}", flush=True
-            )
+            print(f"{name}: a benchmark's walk {values.own_walk + np.exp(values.own_walk_more):.2f}", flush=True)
         own = {"sampler": SAMPLER, "retry": False, "refused_at_most": 0.0, "priors": prior}
         for repeat in range(repeats):
             ladder, target, truth = draw(world, 1000 * world_number + repeat, design, wander)

@@ -36,9 +36,7 @@ def options() -> None:
 
 @decide.command()
 def mixture(
-    ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or microladder:mixed.", metavar="LADDER")
-    ],
+    ladder: Annotated[str, typer.Argument(help="Folder of tables, one table, or microladder:mixed.", metavar="LADDER")],
     params: Annotated[float, typer.Option(help="Parameters of the planned run.")],
     tokens: Annotated[float, typer.Option(help="Training tokens of the planned run.")],
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],

@@ -48,10 +48,20 @@ _Z = np.linspace(-4.0, 4.0, 81)
 
 
 class Estimate(NamedTuple):
-    """Log of the size of a benchmark's own walk in a new family: mean, standard deviation, families' own spread."""
+    """A benchmark's own walk in a new family.
 
-    mean: float
-    sd: float
+    Attributes
+    ----------
+    centre
+        Log of the root of the mean square of its size: variances ahead add up.
+    spread
+        Standard deviation of the log size, over what is possible.
+    between
+        Families' own spread of the log size.
+    """
+
+    centre: float
+    spread: float
     between: float
 
 
@@ -61,8 +71,7 @@ def combine(log_scores: Sequence[Mapping[float, float]]) -> Estimate:
     The model with two levels of `bayes_cod.models.cod.learning.combine`, with a likelihood that is not normal: log
     scores are linear between the logarithms of the sizes tried, and level below them, where walks hardly show. Family i
     has a log size ``theta_i ~ N(mu, tau)``, cut off at the largest that was tried and where walks vanish; mu is Normal
-    (`COMMON`, `COMMON_SD`), tau LogNormal (`BETWEEN`, `BETWEEN_SD`). All three are integrated on grids; the first two
-    moments of a new family's are returned, the spread no less than the shipped prior's.
+    (`COMMON`, `COMMON_SD`), tau LogNormal (`BETWEEN`, `BETWEEN_SD`). All three are integrated on grids.
 
     Parameters
     ----------
@@ -82,15 +91,17 @@ def combine(log_scores: Sequence[Mapping[float, float]]) -> Estimate:
     weight = np.exp(logs - logs.max())
     weight /= weight.sum()
     new = np.einsum("mt,mtk->k", weight, of_family)
-    mean = float(new @ _THETA)
-    spread = max(float(np.sqrt(new @ (_THETA - mean) ** 2)), Priors().own_walk_sd)
-    return Estimate(mean, spread, float((weight * tau[..., 0]).sum()))
+    spread = float(np.sqrt(new @ (_THETA - new @ _THETA) ** 2))
+    return Estimate(0.5 * float(np.log(new @ np.exp(2 * _THETA))), spread, float((weight * tau[..., 0]).sum()))
 
 
 def learn(
     sources: Sequence[Source], left_out: Sequence[LeftOut] = (), settings: dict[str, Any] | None = None
 ) -> LearntPrior:
     """The prior for a family other than those given: of both walks; all else stays as shipped.
+
+    It is as narrow as the shipped one: a wider one would let the rungs take the walks down, as a curve bends to them.
+    What is not known of a new family's walk is in the centre and not in the width.
 
     Parameters
     ----------
@@ -108,7 +119,8 @@ def learn(
     """
     check_taught(sources, left_out)
     found = combine([source.log_scores for source in sources])
-    return LearntPrior(_walking(found.mean, found.sd), tuple(sources), tuple(left_out), dict(settings or {}))
+    priors = _walking(found.centre, Priors().own_walk_sd)
+    return LearntPrior(priors, tuple(sources), tuple(left_out), dict(settings or {}))
 
 
 def fit_family(

@@ -102,26 +102,27 @@ def test_three_rungs_leave_nothing_to_forecast() -> None:
 
 def test_without_a_family_only_what_is_assumed_of_families_is_left() -> None:
     found = combine([])
-    assert np.log(WALKS[0]) < found.mean < COMMON + 0.1 and 0.8 < found.sd < COMMON_SD
+    assert COMMON < found.centre < np.log(WALKS[-1]) and 0.8 < found.spread < COMMON_SD
     level = combine([dict.fromkeys(WALKS, -3.0)] * 4)  # forecasts that are alike tell nothing
     assert level == pytest.approx(found, rel=0.01)
 
 
 @pytest.mark.parametrize(("scores", "least", "most"), [(SMOOTH, 0.02, 0.15), (ABRUPT, 0.9, 3.0)])
 def test_families_that_agree_say_how_large_walks_are(scores: dict[float, float], least: float, most: float) -> None:
-    few, many = combine([scores]), combine([scores] * 6)
-    assert least < np.exp(many.mean) < most
-    assert abs(many.mean - COMMON) > abs(few.mean - COMMON)
-    assert Priors().own_walk_sd <= many.sd < few.sd
-    assert np.exp(combine([scores] * 40).mean) < max(scores)  # no larger than what was tried
+    few, many, nothing = combine([scores]), combine([scores] * 6), combine([])
+    assert least < np.exp(many.centre) < most
+    assert abs(many.centre - nothing.centre) > abs(few.centre - nothing.centre)
+    assert many.spread < few.spread < nothing.spread
+    assert np.exp(combine([scores] * 40).centre) < max(scores)  # no larger than what was tried
 
 
 def test_families_that_differ_leave_it_open() -> None:
-    assert combine([SMOOTH, ABRUPT] * 2).sd > 1.3 * combine([SMOOTH] * 4).sd
+    differ, agree = combine([SMOOTH, ABRUPT] * 2), combine([SMOOTH] * 4)
+    assert differ.spread > 1.3 * agree.spread and differ.centre > agree.centre + 1.0
 
 
 def test_the_estimate_is_that_of_brute_force() -> None:
-    """Importance sampling from the two-level model gives the same two moments."""
+    """Importance sampling from the two-level model gives the same distribution."""
     rng = np.random.default_rng(0)
     families = [SMOOTH, {0.03: -3.0, 0.15: 0.0, 0.6: -1.0, 2.0: -5.0}]
     n = 200_000
@@ -139,8 +140,8 @@ def test_the_estimate_is_that_of_brute_force() -> None:
     new = inside(mu, tau)
     mean = np.average(new, weights=weight)
     found = combine(families)
-    assert found.mean == pytest.approx(mean, abs=0.06)
-    assert found.sd == pytest.approx(np.sqrt(np.average((new - mean) ** 2, weights=weight)), rel=0.06)
+    assert found.centre == pytest.approx(0.5 * np.log(np.average(np.exp(2 * new), weights=weight)), abs=0.06)
+    assert found.spread == pytest.approx(np.sqrt(np.average((new - mean) ** 2, weights=weight)), rel=0.06)
 
 
 # ---------------------------------------------------------------- the prior and its use
@@ -151,8 +152,8 @@ def test_only_the_walks_are_learnt_and_the_record_is_all_of_it() -> None:
     values, shipped = prior.values(Priors), Priors()
     changed = {name for name in Priors.names() if getattr(values, name) != getattr(shipped, name)}
     walks = ("own_walk", "shared_walk")
-    assert changed == {f"{walk}{part}" for walk in walks for part in ("", "_more", "_sd")}
-    assert values.own_walk == values.shared_walk < shipped.own_walk
+    assert changed == {f"{walk}{part}" for walk in walks for part in ("", "_more")} | {"shared_walk_sd"}
+    assert values.own_walk == values.shared_walk < shipped.own_walk and values.own_walk_sd == shipped.own_walk_sd
     assert prior.method == "bayes-flp" and LearntPrior.of(prior.record()) == prior
 
 
