@@ -20,6 +20,21 @@ Kind = Literal["observed", "latent"]
 QUANTILES = (0.025, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.975)
 QUANTILE_COLUMNS = tuple(f"q{q * 1000:03.0f}" if q in (0.025, 0.975) else f"q{q * 100:02.0f}" for q in QUANTILES)
 KINDS: tuple[Kind, ...] = ("observed", "latent")
+MEAN_QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+def mean_over_benchmarks(observed: NDArray[np.float64], targets: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Quantiles of every target's mean over benchmarks, from joint draws.
+
+    Parameters
+    ----------
+    observed
+        Shape ``(sample, target, benchmark)``, fractions.
+    targets
+        Names of the targets.
+    """
+    found = np.quantile(observed.mean(axis=2), list(MEAN_QUANTILES.values()), axis=0)
+    return {name: dict(zip(MEAN_QUANTILES, found[:, t].tolist(), strict=True)) for t, name in enumerate(targets)}
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from bayes_cod.sampling import SamplerSettings
 
 KINDS = ("all", "baselines", "bayesian", "stacks")
-WITH_PRIOR = {"bayes-cod": "bayes-cod", "bayes-cod-clusters": "bayes-cod", "bayes-flp": "bayes-flp"}
-"""Methods that take a learnt prior, and the method that it is learnt for."""
-BAYESIAN = (*WITH_PRIOR, "bayes-flpm")
+WITH_PRIOR = ("bayes-cod", "bayes-cod-clusters")
+"""Methods that take a learnt prior."""
+BAYESIAN = (*WITH_PRIOR, "bayes-flp", "bayes-flpm")
 
 
 def names(kind: str = "all") -> list[str]:
@@ -98,10 +98,6 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
         For an unknown name, or settings that the method doesn't take.
     """
     _check(name)
-    if isinstance(settings.get("priors"), Mapping):
-        from bayes_cod.models.learnt_prior import LearntPrior
-
-        settings = settings | {"priors": LearntPrior.of(settings["priors"])}
     members = members_of(name)
     if members is not None:
         return _stack(name, members, seed, **settings)
@@ -119,6 +115,10 @@ def make(name: str, seed: int, **settings: Any) -> Forecaster:
 
         if name == "bayes-cod-clusters":
             settings = {"grouping": GroupingSettings(clusters="model")} | settings
+        if isinstance(settings.get("priors"), Mapping):
+            from bayes_cod.models.cod.learnt_prior import LearntPrior
+
+            settings = settings | {"priors": LearntPrior.of(settings["priors"])}
         return BayesianCOD(seed=seed, name=name, **settings)
     if settings:
         raise InputError(f"method '{name}' takes no settings; given: {', '.join(settings)}")

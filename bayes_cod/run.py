@@ -19,6 +19,7 @@ from bayes_cod.errors import GateError
 from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Checked, Explained, Forecaster, Sampled, gate_passed
 from bayes_cod.planning import Plan
+from bayes_cod.recalibration import Recalibration
 
 PACKAGES = ("numpy", "pandas", "xarray", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "arviz")
 
@@ -156,7 +157,14 @@ class Run:
         return found
 
 
-def run_forecast(plan: Plan, forecaster: Forecaster, *, settings: Mapping[str, Any], seed: int) -> Run:
+def run_forecast(
+    plan: Plan,
+    forecaster: Forecaster,
+    *,
+    settings: Mapping[str, Any],
+    seed: int,
+    recalibration: Recalibration | None = None,
+) -> Run:
     """Fit a forecaster on a plan's ladder and forecast its targets.
 
     Parameters
@@ -167,13 +175,25 @@ def run_forecast(plan: Plan, forecaster: Forecaster, *, settings: Mapping[str, A
         Not yet fitted.
     settings, seed
         Recorded with the result.
+    recalibration
+        What the forecast's intervals are scaled by, if given.
 
     Returns
     -------
     Run
         With the forecast made, whether or not the convergence gate was passed; see `Run.check_gate`.
+
+    Raises
+    ------
+    InputError
+        If the recalibration was learnt from what is to be forecast.
     """
     start = time.perf_counter()
+    if recalibration is not None:
+        rungs = [str(name) for name in plan.rungs["model"]]
+        recalibration.check_unseen(plan.family, rungs, [target.name for target in plan.targets])
     fitted = forecaster.fit(plan.ladder, pool=plan.pool)
     forecast = fitted.forecast(plan.targets)
+    if recalibration is not None:
+        forecast = recalibration.apply(forecast)
     return Run(plan, fitted, forecast, settings, seed, time.perf_counter() - start)

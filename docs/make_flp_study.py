@@ -1,33 +1,33 @@
 """Coverage of Bayesian FLP and the published form on made ladders.
 
-``python docs/make_flp_study.py 12 DIR [--large] [--wander]``
+``python docs/make_flp_study.py 12 DIR [--large] [--wander] [--earlier 4 8]``
 
 Four worlds, each one complaint about two-stage methods: checkpoints whose learning rate has not decayed, equal compute
 at other sizes and tokens, a kink where benchmarks emerge, and saturation. None of them is drawn from the model's own
 priors: the kink is a hinge, which no sigmoid is. Chains of Bayesian FLP are short, as in its calibration by simulation,
 and all fits are counted. Ladders have five sizes and six benchmarks, or, ``--large``, eight and eighteen. Scores follow
 their curve exactly, or, ``--wander``, leave it as those of real ladders do: by random walks along the loss, of each
-benchmark and of all together. With ``--earlier`` Bayesian FLP has a prior learnt from so many other ladders of the same
-world, whose targets are known. Writes ``cells.csv`` and ``coverage.csv`` and prints the latter.
+benchmark and of all together. Every method is also recalibrated by what its intervals held on other ladders of the same
+world: for each ladder the four drawn after it, and the eight (``--earlier``). Writes ``forecasts.csv`` and
+``coverage.csv`` and prints the latter.
 """
 
 import argparse
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bayes_cod import laws
+from bayes_cod.evaluation import scores
+from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.methods import make
-from bayes_cod.models.flp.learning import NEEDED_RUNGS, fit_family, learn
-from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.simulation import SAMPLER
-from bayes_cod.models.learnt_prior import LearntPrior, Source
-from bayes_cod.models.lessons import lessons
+from bayes_cod.recalibration import Recalibration
 
 METHODS = ("bayes-flp", "flp+bootstrap", "flp+conformal")
 QUESTIONS = 1000
@@ -37,8 +37,6 @@ SHARED_WALK, OWN_WALK = 0.2, (0.12, 1.2)
 the smoothest real ladder (OLMo) to that of the most abrupt (micro), as Bayesian FLP finds them (OpenLM: 0.22 and 0.2).
 """
 GRID = 2000
-EARLIER = 500
-"""Seed of the first earlier ladder of a world, beyond those that are forecast."""
 CHANCE = {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.5, "e": 0.25, "f": 0.0}
 
 type Map = Callable[[np.ndarray, float, float, float], np.ndarray]
@@ -189,72 +187,52 @@ def draw(world: World, seed: int, design: Design, wander: bool) -> tuple[Ladder,
     return ladder, Target("target", 6 * size * tokens, "made", size, tokens), truth
 
 
-def known(ladder: Ladder, target: Target, truth: dict[str, float], family: str) -> Ladder:
-    """A ladder of another family, of which the target was trained and its scores are known."""
-    assert ladder.scores is not None and ladder.losses is not None
-    row = {"model": target.name, "tokens": target.tokens, "flops": target.flops, "is_final": True}
-    scores = [
-        {**row, "benchmark": name, "score": score, "n_questions": QUESTIONS, "chance": ladder.chance(name)}
-        for name, score in truth.items()
-    ]
-    model = pd.DataFrame([{**row, "family": family, "params": target.params}])
-    named = {str(name): f"{family}-{name}" for name in [*ladder.models["model"], target.name]}
-
-    def joined(table: pd.DataFrame, *more: pd.DataFrame) -> pd.DataFrame:
-        whole = pd.concat([table, *more], ignore_index=True)
-        return whole.assign(model=whole["model"].map(named))
-
-    return replace(
-        ladder,
-        name=family,
-        models=joined(ladder.models.assign(family=family), model),
-        scores=joined(ladder.scores, pd.DataFrame(scores)),
-        losses=joined(ladder.losses),
+def cells(world: str, repeat: int, forecast: Forecast, truth: dict[str, float]) -> pd.DataFrame:
+    """What a back-test of the ladder would have written of the target."""
+    draws = np.stack([forecast.samples("target", name) for name in truth], axis=1)
+    pit = scores.pit(draws, np.array(list(truth.values())), np.random.default_rng(repeat))
+    return pd.DataFrame(
+        {
+            **{"ladder": world, "family": f"made {repeat}", "cut": "last", "target": f"target {repeat}"},
+            **{"benchmark": list(truth), "method": forecast.method, "status": "ok"},
+            **{"pit": pit, "n_draws": float(len(draws))},
+        }
     )
 
 
-def earlier_prior(world_number: int, count: int, design: Design, wander: bool) -> LearntPrior | None:
-    """The prior learnt from other ladders of a world, whose target is known; None without any."""
-    if not count:
-        return None
-    world, found = list(WORLDS.values())[world_number], []
-    for number in range(count):
-        ladder = known(*draw(world, 1000 * world_number + EARLIER + number, design, wander), f"earlier-{number}")
-        (lesson,), _ = lessons([ladder], fewest_rungs=NEEDED_RUNGS)
-        found.append(fit_family(lesson, seed=number, sampler=SAMPLER, cuts=1))
-        print(f"\rearlier: {number + 1} of {count}", end="", file=sys.stderr, flush=True)
-    return learn([one for one in found if isinstance(one, Source)])
-
-
-def run(repeats: int, design: Design, wander: bool, earlier: int = 0) -> pd.DataFrame:
-    """Every method on every drawn ladder; Bayesian FLP with a prior learnt from so many earlier ladders."""
+def run(repeats: int, design: Design, wander: bool, earlier: Sequence[int] = ()) -> pd.DataFrame:
+    """Every method on every drawn ladder, as it is and recalibrated by so many of the other ladders."""
     rows = []
     for world_number, (name, world) in enumerate(WORLDS.items()):
-        prior = earlier_prior(world_number, earlier, design, wander)
-        if prior is not None:
-            values = prior.values(Priors)
-            print(f"{name}: a benchmark's walk {values.own_walk + np.exp(values.own_walk_more):.2f}", flush=True)
-        own = {"sampler": SAMPLER, "retry": False, "refused_at_most": 0.0, "priors": prior}
-        for repeat in range(repeats):
-            ladder, target, truth = draw(world, 1000 * world_number + repeat, design, wander)
-            for method in METHODS:
-                fitted = make(method, repeat, **(own if method == "bayes-flp" else {})).fit(ladder)
-                forecast = fitted.forecast([target])
-                for benchmark, value in truth.items():
-                    low, high = forecast.interval("target", benchmark)
-                    median = float(np.median(forecast.samples("target", benchmark)))
-                    rows.append((name, repeat, method, benchmark, value, median, low, high))
-            print(f"\r{name}: {repeat + 1} of {repeats}", end="", file=sys.stderr, flush=True)
+        drawn = [draw(world, 1000 * world_number + repeat, design, wander) for repeat in range(repeats)]
+        for method in METHODS:
+            own = {"sampler": SAMPLER, "retry": False, "refused_at_most": 0.0} if method == "bayes-flp" else {}
+            made = []
+            for repeat, (ladder, target, _) in enumerate(drawn):
+                made.append(make(method, repeat, **own).fit(ladder).forecast([target]))
+                print(f"\r{name}, {method}: {repeat + 1} of {repeats}", end="", file=sys.stderr, flush=True)
+            told = [cells(name, repeat, made[repeat], drawn[repeat][2]) for repeat in range(repeats)]
+            for repeat in range(repeats):
+                forms = {method: made[repeat]}
+                for count in earlier:
+                    others = [told[(repeat + 1 + place) % repeats] for place in range(count)]
+                    by = Recalibration.learn(pd.concat(others), method)
+                    forms[f"{method}, by {count} others"] = by.apply(made[repeat])
+                for form, forecast in forms.items():
+                    for benchmark, value in drawn[repeat][2].items():
+                        low, high = forecast.interval("target", benchmark)
+                        median = float(np.median(forecast.samples("target", benchmark)))
+                        rows.append((name, repeat, form, benchmark, value, median, low, high))
     columns = ["world", "repeat", "method", "benchmark", "truth", "median", "low90", "high90"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def coverage(cells: pd.DataFrame) -> pd.DataFrame:
+def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Coverage of 90 % intervals, their width and the error, in points, with the standard error over ladders."""
-    marked = cells.assign(
-        covered=cells["truth"].between(cells["low90"], cells["high90"]),
-        width=100 * (cells["high90"] - cells["low90"]),
-        error=100 * (cells["median"] - cells["truth"]).abs(),
+    marked = forecasts.assign(
+        covered=forecasts["truth"].between(forecasts["low90"], forecasts["high90"]),
+        width=100 * (forecasts["high90"] - forecasts["low90"]),
+        error=100 * (forecasts["median"] - forecasts["truth"]).abs(),
     )
     by_ladder = marked.groupby(["world", "method", "repeat"], sort=False)[["covered", "width", "error"]].mean()
     grouped = by_ladder.groupby(["world", "method"], sort=False)
@@ -271,14 +249,20 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="eight sizes and eighteen benchmarks")
     parser.add_argument("--wander", action="store_true", help="scores leave their curve as those of real ladders do")
     parser.add_argument(
-        "--earlier", type=int, default=0, help="other ladders of each world, with known targets, to learn a prior from"
+        "--earlier",
+        type=int,
+        nargs="*",
+        default=(4, 8),
+        help="numbers of other ladders of the same world by which intervals are recalibrated",
     )
     asked = parser.parse_args()
+    if any(not 0 < count < asked.repeats for count in asked.earlier):
+        parser.error(f"--earlier {asked.earlier}: each is at least 1 and below the number of ladders")
     out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
-    cells = run(asked.repeats, DESIGNS["large" if asked.large else "small"], asked.wander, asked.earlier)
-    table = coverage(cells)
-    cells.to_csv(out / "cells.csv", index=False)
+    forecasts = run(asked.repeats, DESIGNS["large" if asked.large else "small"], asked.wander, asked.earlier)
+    table = coverage(forecasts)
+    forecasts.to_csv(out / "forecasts.csv", index=False)
     table.to_csv(out / "coverage.csv", index=False)
     print(table.round(3).to_string(index=False))
 

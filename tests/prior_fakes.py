@@ -10,8 +10,8 @@ import xarray as xr
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
+from bayes_cod.models.cod.learnt_prior import LearntPrior, LeftOut, Source
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.models.learnt_prior import LearntPrior, LeftOut, Source
 
 SLOPES = {"alpha": 1.0, "beta": 1.2, "gamma": 0.9}
 """Log slopes that the families' fits find, each with a standard deviation of 0.1."""

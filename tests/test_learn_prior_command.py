@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,8 @@ from bayes_cod.evaluation import Method, backtest
 from bayes_cod.evaluation.cells import plan
 from bayes_cod.evaluation.jobs import make_job
 from bayes_cod.models.cod import learning
+from bayes_cod.models.cod.learnt_prior import LearntPrior
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.models.flp import learning as learning_flp
-from bayes_cod.models.learnt_prior import LearntPrior, LeftOut, Source
-from bayes_cod.models.lessons import Lesson
 from bayes_cod.readers.tables import read_tables
 
 FAMILIES = ("alpha", "beta", "refused")
@@ -67,34 +64,6 @@ def test_learning_writes_a_prior_and_tells_what_changed(
     again = tmp_path / "again.json"
     run("learn-prior", families, "--draws", "50", "--seed", "3", "--out", again)
     assert again.read_bytes() == out.read_bytes()
-
-
-def test_learning_for_flp_writes_a_prior_and_tells_what_every_family_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[str] = []
-
-    def fit_family(lesson: Lesson, *, progress: Callable[[int, int], None], **_: object) -> Source | LeftOut:
-        progress(0, 2)
-        tried.append(lesson.family)
-        if len(tried) == 2:
-            return LeftOut(lesson.family, lesson.source, "has no losses")
-        return Source(lesson.family, lesson.source, "0" * 64, (), 15, log_scores={0.05: -3.0, 2.0: -40.0})
-
-    monkeypatch.setattr(learning_flp, "fit_family", fit_family)
-    out = tmp_path / "prior.json"
-    code, stdout, stderr = run("learn-prior", "microladder:checkpoints", "--method", "flp", "--out", out)
-    assert (code, stderr) == (0, "")
-    found = LearntPrior.load(out)
-    assert tried == ["micro-s0", "micro-s1", "micro-s2"]
-    assert (found.method, len(found.sources), found.left_out[0].reason) == ("bayes-flp", 2, "has no losses")
-    for text in ("log score at 0.05", "shipped", "learnt", "micro-s0, against its best", "-37.0", "left out: micro-s1"):
-        assert text in stdout
-
-
-def test_a_method_that_learns_no_prior_is_refused(families: Path, tmp_path: Path) -> None:
-    code, _, stderr = run("learn-prior", families, "--method", "exponential", "--out", tmp_path / "prior.json")
-    assert code == 2 and "--method is one of: bayes-cod, bayes-flp" in stderr
 
 
 @pytest.mark.parametrize(
@@ -154,23 +123,13 @@ def test_a_forecast_hands_the_prior_to_its_method(
 
 
 @pytest.mark.parametrize(
-    ("command", "method", "message"),
-    [
-        ("forecast", "exponential", "--prior is for bayes-cod, bayes-cod-clusters, bayes-flp; exponential can't"),
-        (
-            "backtest",
-            "exponential,flp",
-            "--prior is for bayes-cod, bayes-cod-clusters, bayes-flp; exponential, flp can't",
-        ),
-        ("forecast", "flp", "was learnt for bayes-cod, and bayes-flp can't use it"),
-        ("backtest", "exponential,bayes-flp", "was learnt for bayes-cod, and exponential, bayes-flp can't use it"),
-    ],
+    ("command", "method"), [("forecast", "exponential"), ("forecast", "flp"), ("backtest", "exponential,bayes-flp")]
 )
 def test_a_method_without_a_prior_is_refused(
-    command: str, method: str, message: str, ladder_folder: Path, prior_file: Path, tmp_path: Path
+    command: str, method: str, ladder_folder: Path, prior_file: Path, tmp_path: Path
 ) -> None:
     code, _, stderr = run(command, ladder_folder, "--method", method, "--prior", prior_file, "--out", tmp_path / "out")
-    assert code == 2 and message in stderr
+    assert code == 2 and "--prior is for bayes-cod and bayes-cod-clusters" in stderr
     assert not (tmp_path / "out").exists()
 
 

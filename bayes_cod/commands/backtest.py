@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior
+from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.errors import InputError
 from bayes_cod.output import Writer, check_folder, write_together
 
@@ -71,9 +71,18 @@ def backtest(
     prior: Annotated[
         Path | None,
         typer.Option(
-            help="Prior learnt from families other than those forecast, a file of 'bayes-cod learn-prior'. The "
-            "methods that it is for use it (bayes-cod and bayes-cod-clusters, or bayes-flp), others do not.",
+            help="Prior learnt from families other than those forecast, a file of 'bayes-cod learn-prior'. bayes-cod "
+            "and bayes-cod-clusters use it, other methods do not.",
             metavar="FILE",
+        ),
+    ] = None,
+    recalibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Finished back-test of the same methods on other ladders, the --out of this command (repeat for "
+            "more). Each method that is in it is also scored with its intervals scaled by what they held "
+            "there, as METHOD+recalibrated.",
+            metavar="BACKTEST",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, data and code give the same numbers.")] = 0,
@@ -108,6 +117,8 @@ def backtest(
       bayes-cod backtest my_ladder/ --method baselines --min-rungs 2 --max-decades 1 --benchmark math500 --out out
 
       bayes-cod backtest my_ladder/ --family mine --method bayes-cod --prior prior.json --out out
+
+      bayes-cod backtest my_ladder/ --method bayes-flp --recalibrate backtest_of_old_ladder/ --out out
     """
     check_folder(out)
     check_seed(seed)
@@ -120,8 +131,15 @@ def backtest(
     names = resolve(method)
     learnt = open_prior(prior, names)
     with_prior = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
-    kind = None if learnt is None else learnt.method
-    methods = [Method(name, with_prior if kind and WITH_PRIOR.get(name) == kind else {}) for name in names]
+    recalibrations = open_recalibrations(recalibrate, names)
+    methods = [
+        Method(
+            name,
+            with_prior if name in WITH_PRIOR else {},
+            recalibration=recalibrations.get(name),
+        )
+        for name in names
+    ]
     with stage("reading"):
         read = open_ladder(ladder)
     with _cluster(dask), _bar(out) as progress:

@@ -15,11 +15,13 @@ from bayes_cod.commands.options import (
     open_ladder,
     open_pool,
     open_prior,
+    open_recalibration,
     sampling_settings,
 )
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
 from bayes_cod.output import check_folder, write_run
 from bayes_cod.planning import Plan, plan_forecast
+from bayes_cod.recalibration import Recalibration
 from bayes_cod.run import Run
 
 
@@ -89,8 +91,16 @@ def forecast(
         Path | None,
         typer.Option(
             help="Prior learnt from other families, a file of 'bayes-cod learn-prior' (for bayes-cod and "
-            "bayes-cod-clusters, or for flp). Left out: the shipped one.",
+            "bayes-cod-clusters). Left out: the shipped one.",
             metavar="FILE",
+        ),
+    ] = None,
+    recalibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Finished back-test of the same method on other families, or on this one's smaller models: the "
+            "--out of 'bayes-cod backtest' (repeat for more). Intervals are scaled by what they held there.",
+            metavar="BACKTEST",
         ),
     ] = None,
     draws: Annotated[int | None, typer.Option(min=1, help="Draws a chain, where the method samples.")] = None,
@@ -119,11 +129,14 @@ def forecast(
       bayes-cod forecast my_ladder/ --benchmark math500 --setting temp1 --cut mine-7b --pool none --out out
 
       bayes-cod forecast my_ladder/ --family mine --target mine-70b --prior prior.json --out out
+
+      bayes-cod forecast my_ladder/ --method flp --target mine-70b --recalibrate backtest_of_old_ladder/ --out out
     """
     check_folder(out)
     check_seed(seed)
     method = FORECAST_NAMES.get(method, method)
     learnt = open_prior(prior, [method])
+    recalibration = open_recalibration(recalibrate, method)
     with stage("reading"):
         plan = plan_forecast(
             open_ladder(ladder),
@@ -145,15 +158,22 @@ def forecast(
         "setting": setting,
         "pool": pool,
         "prior": None if learnt is None or prior is None else {"file": prior.name, **learnt.origin()},
+        "recalibrate": [str(folder) for folder in recalibrate or ()],
         "draws": draws,
         "chains": chains,
         "allow_failed_gate": allow_failed_gate,
     }
-    carry_out(plan, method, seed, sampling, settings, out)
+    carry_out(plan, method, seed, sampling, settings, out, recalibration)
 
 
 def carry_out(
-    plan: Plan, method: str, seed: int, sampling: dict[str, Any], settings: dict[str, Any], out: Path
+    plan: Plan,
+    method: str,
+    seed: int,
+    sampling: dict[str, Any],
+    settings: dict[str, Any],
+    out: Path,
+    recalibration: Recalibration | None = None,
 ) -> None:
     """Fit, forecast, print and write; what `forecast` and `demo` have in common.
 
@@ -168,7 +188,7 @@ def carry_out(
 
     forecaster = make(method, seed, **sampling)
     with stage(f"fitting {method} on {len(plan.rungs)} rungs and {len(plan.benchmarks)} benchmarks"):
-        run = run_forecast(plan, forecaster, settings=settings, seed=seed)
+        run = run_forecast(plan, forecaster, settings=settings, seed=seed, recalibration=recalibration)
     if not run.gate_passed:
         diagnostics = run.diagnostics
         if diagnostics is not None:

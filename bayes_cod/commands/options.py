@@ -14,7 +14,8 @@ from bayes_cod.pool import Pool
 from bayes_cod.readers.tables import read_tables
 
 if TYPE_CHECKING:
-    from bayes_cod.models.learnt_prior import LearntPrior
+    from bayes_cod.models.cod.learnt_prior import LearntPrior
+    from bayes_cod.recalibration import Recalibration
 
 BUNDLED = "microladder"
 DEFAULT_METHOD = "bayes-cod"
@@ -68,22 +69,37 @@ def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
     Raises
     ------
     InputError
-        If none of the methods takes a prior, or not one like this, or for a file that is not one.
+        If none of the methods takes a prior, or for a file that is not one.
     """
     if file is None:
         return None
     if not set(methods) & set(WITH_PRIOR):
         raise InputError(
-            f"--prior is for {', '.join(WITH_PRIOR)}; {', '.join(methods[:3])} can't use one, so leave it out or "
+            f"--prior is for {' and '.join(WITH_PRIOR)}; {', '.join(methods[:3])} can't use one, so leave it out or "
             "choose another --method"
         )
-    from bayes_cod.models.learnt_prior import LearntPrior
+    from bayes_cod.models.cod.learnt_prior import LearntPrior
 
-    learnt = LearntPrior.load(file)
-    if learnt.method not in {WITH_PRIOR.get(name) for name in methods}:
-        raise InputError(
-            f"this prior was learnt for {learnt.method}, and {', '.join(methods[:3])} can't use it; learn another with "
-            "'bayes-cod learn-prior --method', or choose another --method",
-            file=file,
-        )
-    return learnt
+    return LearntPrior.load(file)
+
+
+def open_recalibration(folders: Sequence[Path] | None, method: str) -> Recalibration | None:
+    """Learn from the back-tests of `--recalibrate` what a method's intervals are scaled by; None where none is given.
+
+    Raises
+    ------
+    InputError
+        For a folder without a back-test, a forecast that is in two of them, or without intervals of the method.
+    """
+    return open_recalibrations(folders, [method]).get(method)
+
+
+def open_recalibrations(folders: Sequence[Path] | None, methods: Sequence[str]) -> dict[str, Recalibration]:
+    """The same for some methods: of each that has intervals in the back-tests, and at least of one."""
+    if not folders:
+        return {}
+    from bayes_cod.recalibration import Recalibration, read_cells, scored_methods
+
+    cells = read_cells(folders)
+    known = [name for name in methods if name in scored_methods(cells)] or methods[:1]  # the latter is refused by name
+    return {name: Recalibration.learn(cells, name) for name in known}

@@ -85,13 +85,17 @@ def backtest(
     Raises
     ------
     InputError
-        For unknown names, methods named twice, a prior learnt from a family to forecast, or if the ladder leaves no
-        cell.
+        For unknown names, methods named twice, a prior or recalibration learnt from a family to forecast, or if the
+        ladder leaves no cell.
     """
     made = _check(methods, pool)
     chosen = ladder.select(benchmarks=benchmarks) if benchmarks else ladder
     fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
     _check_unseen(made, fits)
+    for method in methods:
+        if method.recalibration is not None:
+            for fit in fits:
+                method.recalibration.check_unseen(fit.family, fit.models, [target.name for target in fit.targets])
     data_hash = chosen.data_hash()
     named = pool.data_hash() if isinstance(pool, Ladder) else pool or "none"
     jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=named) for method in methods for fit in fits]

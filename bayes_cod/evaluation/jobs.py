@@ -25,6 +25,7 @@ from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES, Forecast
 from bayes_cod.forecaster import Forecaster, Sampled
 from bayes_cod.ladder import Ladder
 from bayes_cod.pool import rungs_on
+from bayes_cod.recalibration import SUFFIX, Recalibration
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (
@@ -48,11 +49,14 @@ class Method:
         Further arguments of `make`; values that JSON can hold.
     make
         ``make(name, seed, **settings)`` returns an unfitted forecaster.
+    recalibration
+        If given, the same forecasts are also scored recalibrated, as a method of its own.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     make: Callable[..., Forecaster] = methods.make
+    recalibration: Recalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
             fit.family,
             fit.cut,
         ),
+        *(() if method.recalibration is None else (json.dumps(method.recalibration.record()),)),
         *fit.benchmarks,
         *fit.models,
         *(fit.cells["target"] + "\t" + fit.cells["benchmark"]),
@@ -193,7 +198,7 @@ def run_job(job: Job, view: View) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a cell, with the columns `COLUMNS`.
+        One row a cell, with the columns `COLUMNS`; and one more, if the method has a recalibration.
     """
     training, others = view.of(job.fit)
     forecaster = job.method.make(job.method.name, job.seed, **job.method.settings)
@@ -209,10 +214,17 @@ def run_job(job: Job, view: View) -> pd.DataFrame:
     except InputError as error:
         status, reason = UNUSABLE, str(error)
     seconds = time.perf_counter() - start
-    table = job.fit.cells.assign(method=job.method.name, seconds=seconds, status=status, reason=reason)
-    if forecast is not None:
-        table = _score(table, forecast, np.random.default_rng([job.seed, 1]))
-    return table.reindex(columns=list(COLUMNS)).astype({"reason": "str", "n_draws": float})
+    recalibration = job.method.recalibration
+    scored = {job.method.name: forecast}
+    if recalibration is not None:
+        scored[job.method.name + SUFFIX] = None if forecast is None else recalibration.apply(forecast)
+    tables = []
+    for name, one in scored.items():
+        table = job.fit.cells.assign(method=name, seconds=seconds, status=status, reason=reason)
+        if one is not None:
+            table = _score(table, one, np.random.default_rng([job.seed, 1]))
+        tables.append(table.reindex(columns=list(COLUMNS)).astype({"reason": "str", "n_draws": float}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _up_to_cut(own: Ladder, fit: Fit) -> Ladder:

@@ -16,6 +16,7 @@ from bayes_cod import methods as registry
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CELL, CLUSTER, COVERED, OK, PERCENT, REFUSED, UNUSABLE
 from bayes_cod.evaluation.clusters import Estimate, clustered_mean, clustered_skill
+from bayes_cod.recalibration import SUFFIX
 
 POINTS = 100.0
 MIN_ANSWERED = 0.5
@@ -111,7 +112,7 @@ def best_baseline(
         Cells of a back-test.
     candidates
         Methods to choose from. Where not given: point methods made into distributions (`+bootstrap`,
-        `+conformal`) or, if none was run, all that are neither Bayesian nor stacks.
+        `+conformal`) or, if none was run, all that are neither Bayesian nor stacks nor recalibrated.
     min_answered
         A candidate must have answered more than this share of the cells.
 
@@ -122,7 +123,8 @@ def best_baseline(
     """
     names = _names(cells)
     if candidates is None:
-        plain = [name for name in names if not registry.is_bayesian(name) and not registry.is_stack(name)]
+        own = [name for name in names if not name.endswith(SUFFIX)]
+        plain = [name for name in own if not registry.is_bayesian(name) and not registry.is_stack(name)]
         candidates = [name for name in plain if name.endswith(_DISTRIBUTION)] or plain
     common = common_cells(cells, candidates, min_answered=min_answered)
     if common.empty:

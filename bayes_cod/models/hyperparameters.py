@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class Hyperparameters:
-    """Base of a dataclass of numbers whose order is that of its fields.
-
-    Attributes
-    ----------
-    SIGNED
-        Names of those that may be below 0: centres, most of them logarithms. Everything else is above 0.
-    SHARES
-        Names of those that are below 1.
-    """
-
-    SIGNED: ClassVar[frozenset[str]] = frozenset()
-    SHARES: ClassVar[frozenset[str]] = frozenset()
+    """Base of a dataclass of numbers whose order is that of its fields."""
 
     @classmethod
     def names(cls) -> list[str]:

@@ -11,6 +11,7 @@ from bayes_cod.report import sections
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.losses import losses_section
 from bayes_cod.report.numbers import flops
+from bayes_cod.report.recalibration import recalibration_section
 from bayes_cod.report.section import Section
 from bayes_cod.report.stacking import stacking_section
 from bayes_cod.run import Run
@@ -31,6 +32,7 @@ def build_report(run: Run) -> str:
     """
     parts: list[Section | None] = [
         sections.forecast_section(run),
+        recalibration_section(run),
         sections.curves_section(run),
         sections.losses_section(run),
         losses_section(run),

@@ -22,12 +22,12 @@ from bayes_cod.models.cod.anchors import with_anchors
 from bayes_cod.models.cod.arrays import Shape, arrays
 from bayes_cod.models.cod.description import Description, cluster_rates, describe
 from bayes_cod.models.cod.grouping import REST, Evidence, GroupingSettings, gather
+from bayes_cod.models.cod.learnt_prior import LearntPrior
 from bayes_cod.models.cod.predict import Draws, Scores, along, predict
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.cod.readings import Reading
 from bayes_cod.models.cod.rung_check import rung_check
 from bayes_cod.models.cod.sensitivity import forecast_sensitivity
-from bayes_cod.models.learnt_prior import LearntPrior
 from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
 
 FAR_DECADES = 2.0
@@ -79,7 +79,7 @@ class BayesianCOD:
         self.retry = retry
         self.anchors = anchors
         self.learnt = priors if isinstance(priors, LearntPrior) else None
-        self.priors = priors.values(Priors) if isinstance(priors, LearntPrior) else priors or Priors()
+        self.priors = priors.priors if isinstance(priors, LearntPrior) else priors or Priors()
         self.grouping = grouping or GroupingSettings()
         self.sampler = sampler or SAMPLER
         self._name = name
@@ -119,8 +119,7 @@ class BayesianCOD:
         InputError
             With fewer than two rungs, without an items table, or if the prior was learnt from a family of the pool.
         """
-        if self.learnt is not None:
-            self.learnt.check_pool(pool)
+        self._check_pool(pool)
         evidence = gather(ladder, self.grouping, self.seed)
         if self.anchors is not None:
             evidence = with_anchors(evidence, self.anchors)
@@ -175,6 +174,15 @@ class BayesianCOD:
                 with suppress(InputError):
                     found.append(gather(pool.select(family=family), whole, self.seed))
         return tuple(found)
+
+    def _check_pool(self, pool: Ladder | None) -> None:
+        for family in sorted(pool.families) if pool is not None else ():
+            assert pool is not None
+            if seen := self.taught_by(family, [str(name) for name in pool.rungs(family)["model"]]):
+                raise InputError(
+                    f"the prior was learnt from {seen}, which is in the pool too, so that its results would count "
+                    "twice; use --pool none, or a prior learnt without it"
+                )
 
     def _judge(self, decades: NDArray[np.float64], labels: Sequence[str]) -> Gate:
         evidence, draws, tree = self._fitted()
@@ -247,9 +255,12 @@ class BayesianCOD:
     def _warnings(self, targets: Sequence[Target], decades: NDArray[np.float64]) -> list[str]:
         evidence, _, _ = self._fitted()
         found = list(evidence.notes)
-        if self.learnt is not None:
-            models = zip(evidence.rungs["family"].astype(str), evidence.rungs["model"].astype(str), strict=True)
-            found += self.learnt.seen_before([*models, *((target.family, target.name) for target in targets)])
+        for family in dict.fromkeys([*evidence.rungs["family"].astype(str), *(target.family for target in targets)]):
+            if seen := self.taught_by(family, [*evidence.rungs["model"], *(target.name for target in targets)]):
+                found.append(
+                    f"the prior was learnt from {seen}: results of this family count twice, and intervals are too "
+                    "narrow; use a prior learnt from other families"
+                )
         if len(evidence.decades) == 2:
             found.append("two rungs only: the slope rests on the prior; intervals are wide on purpose")
         for target, distance in zip(targets, decades, strict=True):

@@ -8,7 +8,7 @@ distribution is the learnt prior.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from bayes_cod import sampling
 from bayes_cod.errors import InputError
+from bayes_cod.ladder import Ladder
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.grouping import GroupingSettings
+from bayes_cod.models.cod.learnt_prior import LearntPrior, LeftOut, Source
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.models.learnt_prior import LearntPrior, LeftOut, Source
-from bayes_cod.models.lessons import Lesson, check_taught
 from bayes_cod.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
+FEWEST_RUNGS = 3
 LEAST_INFORMATION = 0.1
 """Precision that a family must add to the shipped prior's, as a share of it; Monte Carlo error alone can add less."""
 SHIPPED_COUNTS_AS = 2
@@ -226,7 +227,9 @@ def learn(
     InputError
         Without a family, with the reasons of those left out.
     """
-    check_taught(sources, left_out)
+    if not sources:
+        reasons = "; ".join(f"{one.family} of {one.ladder}: {one.reason}" for one in left_out)
+        raise InputError(f"no family could teach a prior: {reasons or 'none was given'}")
     base = Priors()
     found = estimates(sources, base)
     changes: dict[str, float] = {}
@@ -237,6 +240,70 @@ def learn(
 
 
 # ---------------------------------------------------------------- from ladders to what families tell
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One family to learn from: its rungs at full length."""
+
+    family: str
+    source: str
+    ladder: Ladder
+
+
+def lessons(
+    ladders: Sequence[Ladder], families: Sequence[str] = (), benchmarks: Sequence[str] = ()
+) -> tuple[list[Lesson], list[LeftOut]]:
+    """Families of some ladders that may teach a prior, and those with too few rungs.
+
+    Parameters
+    ----------
+    ladders
+        As read.
+    families, benchmarks
+        Those to learn from; all where not given. A ladder without any of them is left out.
+
+    Raises
+    ------
+    InputError
+        For a family or benchmark that no ladder has, or a model that would be counted twice.
+    """
+    for kind, asked, have in (
+        ("family", families, {name for ladder in ladders for name in ladder.families}),
+        ("benchmark", benchmarks, {b for ladder in ladders for name in ladder.benchmark_names for b in _names(name)}),
+    ):
+        for name in asked:
+            if name not in have:
+                raise InputError(f"unknown {kind} '{name}'; the ladders have: {', '.join(sorted(have)[:20]) or 'none'}")
+    found: list[Lesson] = []
+    left_out: list[LeftOut] = []
+    seen: dict[str, str] = {}
+    for ladder in ladders:
+        wanted = [name for name in benchmarks if any(name in _names(have) for have in ladder.benchmark_names)]
+        if benchmarks and not wanted:
+            continue
+        kept = ladder.select(benchmarks=wanted) if wanted else ladder
+        for family in sorted(set(ladder.families) & set(families or ladder.families)):
+            rungs = kept.rungs(family)
+            models = [str(name) for name in rungs["model"]]
+            if (n := rungs["flops"].nunique()) < FEWEST_RUNGS:
+                reason = f"{n} of the {FEWEST_RUNGS} rungs of different compute that are needed"
+                left_out.append(LeftOut(family, ladder.name, reason))
+                continue
+            for model in models:
+                if model in seen:
+                    raise InputError(
+                        f"the model '{model}' is in {seen[model]} and in {ladder.name}; its results would count "
+                        "twice, so give it in one ladder"
+                    )
+                seen[model] = ladder.name
+            found.append(Lesson(family, ladder.name, kept.select(family=family, models=models)))
+    return found, left_out
+
+
+def _names(benchmark: str) -> tuple[str, str]:
+    """A benchmark's full name and that without its setting."""
+    return benchmark, benchmark.split("@")[0]
 
 
 def fit_family(lesson: Lesson, *, seed: int, sampler: SamplerSettings | None = None) -> Source | LeftOut:
@@ -265,3 +332,12 @@ def fit_family(lesson: Lesson, *, seed: int, sampler: SamplerSettings | None = N
         n_benchmarks=len(lesson.ladder.benchmark_names),
         told={name: (one.mean, one.sd) for name, one in found.items() if one is not None},
     )
+
+
+def settings_of(seed: int, sampler: SamplerSettings | None, benchmarks: Sequence[str]) -> dict[str, Any]:
+    """How a prior was learnt, as its file says it."""
+    return {
+        "seed": seed,
+        "sampler": asdict(sampler or SamplerSettings()),
+        "benchmarks": list(benchmarks) or "all",
+    }

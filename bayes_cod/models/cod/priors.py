@@ -109,14 +109,6 @@ class Priors(Hyperparameters):
         Noise of the rest around the map, as a beta-binomial concentration.
     """
 
-    SIGNED = frozenset(
-        (
-            *("slope_mean", "slope_spread", "curvature_mean", "level_mean", "floor_mean"),
-            *("shared_walk", "own_walk", "shared_luck", "own_luck", "hazard", "landing_mean"),
-        )
-    )
-    SHARES = frozenset(("benchmark_share", "ceiling", "class_law", "class_flat", "class_irregular"))
-
     slope_mean: float = float(np.log(0.8))
     slope_sd: float = 0.4
     family_spread: float = 0.2

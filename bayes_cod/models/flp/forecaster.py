@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -12,26 +12,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecast import Forecast, mean_over_benchmarks
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
 from bayes_cod.models.flp.posterior import Posterior
-from bayes_cod.models.flp.predict import Draws, Points, Scores, log_density, log_loss_law, predict
+from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
-from bayes_cod.models.learnt_prior import LearntPrior
 from bayes_cod.sampling import Gate, SamplerSettings
-
-type FloatArray = NDArray[np.float64]
 
 SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto")
 REFUSED_AT_MOST = 0.2
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5
 PLOT_SAMPLES = 400
-MEAN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-MEAN_COLUMNS = ("q05", "q25", "q50", "q75", "q95")
 
 FORMS = {"logistic": 1.0, "skewed": 0.3}
 """Forms of the map from progress to score, with the skew of each."""
@@ -47,7 +42,7 @@ class BayesianFLP:
     seed
         Seed of the sampler and of the luck and noise ahead.
     priors
-        See `Priors`; or a `LearntPrior`, which also tells what it was learnt from.
+        See `Priors`.
     evidence
         See `EvidenceSettings`.
     sampler
@@ -66,7 +61,7 @@ class BayesianFLP:
         self,
         seed: int = 0,
         *,
-        priors: Priors | LearntPrior | None = None,
+        priors: Priors | None = None,
         evidence: EvidenceSettings | None = None,
         sampler: SamplerSettings | None = None,
         forms: Mapping[str, float] | None = None,
@@ -77,8 +72,7 @@ class BayesianFLP:
         self.seed = seed
         self.retry = retry
         self.refused_at_most = refused_at_most
-        self.learnt = priors if isinstance(priors, LearntPrior) else None
-        self.priors = priors.values(Priors) if isinstance(priors, LearntPrior) else priors or Priors()
+        self.priors = priors or Priors()
         self.settings = evidence or EvidenceSettings()
         self.sampler = sampler or SAMPLER
         self.forms = dict(forms or FORMS)
@@ -95,10 +89,6 @@ class BayesianFLP:
         """Name in tables, reports and on the command line."""
         return self._name
 
-    def taught_by(self, family: str, models: Collection[str]) -> str:
-        """What of a family the prior was learnt from, in words; empty if nothing."""
-        return self.learnt.overlap(family, models) if self.learnt is not None else ""
-
     def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
         """Sample the posterior given a ladder's losses and scores.
 
@@ -112,11 +102,8 @@ class BayesianFLP:
         Raises
         ------
         InputError
-            Without losses, with fewer than three rungs that have losses and scores, or if the prior was learnt from a
-            family of the pool.
+            Without losses, or with fewer than three rungs that have losses and scores.
         """
-        if self.learnt is not None:
-            self.learnt.check_pool(pool)
         evidence = gather(ladder, self.settings, pool)
         return self.fit_evidence(evidence, Scale.of(evidence))
 
@@ -164,26 +151,6 @@ class BayesianFLP:
         observed, latent = scores.observed[..., is_told], scores.latent[..., is_told]
         return Forecast.from_draws(observed, latent, targets, self._told, self.name, self._facts(targets, observed))
 
-    def log_density(self, targets: Sequence[Target], scores: pd.DataFrame) -> FloatArray:
-        """Log predictive density of observed scores, by which forecasts under different priors can be compared.
-
-        Parameters
-        ----------
-        targets
-            Models that were scored.
-        scores
-            Observed scores, a row a target in their order, a column a benchmark; NaN where there is none.
-
-        Returns
-        -------
-        numpy.ndarray
-            ``(target, benchmark)``, in the order of the columns; NaN where there is no score.
-        """
-        evidence, scale, draws = self._fitted()
-        points, truth = self._points(targets), scores.reindex(columns=list(evidence.benchmarks)).to_numpy(dtype=float)
-        found = log_density(evidence, draws, scale, self.priors, points, truth, self.seed)
-        return pd.DataFrame(found, columns=list(evidence.benchmarks)).reindex(columns=scores.columns).to_numpy()
-
     def _points(self, targets: Sequence[Target]) -> Points:
         if not targets:
             raise InputError("no target was given; name one, or give its compute in FLOPs")
@@ -203,14 +170,10 @@ class BayesianFLP:
     def _facts(self, targets: Sequence[Target], observed: NDArray[np.float64]) -> dict[str, Any]:
         evidence, scale, draws = self._fitted()
         decades = [(float(np.log(target.flops)) - scale.log_flops) / np.log(10) for target in targets]
-        mean = np.quantile(observed.mean(axis=2), MEAN_QUANTILES, axis=0)
         weight = dict(zip((*evidence.series, "compute"), draws.weight.mean(axis=0).tolist(), strict=True))
         return {
             "decades": dict(zip([target.name for target in targets], decades, strict=True)),
-            "mean_over_benchmarks": {
-                target.name: dict(zip(MEAN_COLUMNS, mean[:, t].tolist(), strict=True))
-                for t, target in enumerate(targets)
-            },
+            "mean_over_benchmarks": mean_over_benchmarks(observed, [target.name for target in targets]),
             "refused": list(self.refused),
             "weights": weight,
             "walks": {"shared": float(draws.shared_walk.mean()), "own": float(draws.own_walk.mean())},
@@ -222,7 +185,6 @@ class BayesianFLP:
                 "forms": self.forms,
                 "refused_at_most": self.refused_at_most,
                 "seed": self.seed,
-                "prior_learnt_from": None if self.learnt is None else self.learnt.origin()["families"],
             },
             "n_rungs": evidence.n_rungs,
         }
@@ -230,9 +192,6 @@ class BayesianFLP:
     def _warnings(self, targets: Sequence[Target], decades: Sequence[float]) -> list[str]:
         evidence, scale, draws = self._fitted()
         found = list(evidence.notes)
-        if self.learnt is not None:
-            rungs = [(target.family, str(name)) for target in targets for name in evidence.rungs["model"]]
-            found += self.learnt.seen_before([*rungs, *((target.family, target.name) for target in targets)])
         if self.refused:
             found.append(
                 f"not reported, as the sampler's chains disagree on them: {', '.join(self.refused)}; more draws "

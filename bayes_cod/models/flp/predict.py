@@ -8,8 +8,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import logsumexp
-from scipy.stats import t as student_t
 
 from bayes_cod import laws
 from bayes_cod.models.flp.evidence import Evidence
@@ -189,53 +187,6 @@ def predict(evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, poin
     Scores
     """
     rng = np.random.default_rng(seed)
-    ahead = _ahead(evidence, draws, scale, priors, points, rng)
-    observed = ahead.mean + rng.standard_t(TAIL_DEGREES, ahead.mean.shape) * ahead.scatter
-    return Scores(np.clip(observed, 0.0, 1.0), np.clip(ahead.latent, 0.0, 1.0), ahead.log_loss, ahead.latent_log_loss)
-
-
-def log_density(
-    evidence: Evidence,
-    draws: Draws,
-    scale: Scale,
-    priors: Priors,
-    points: Points,
-    scores: FloatArray,
-    seed: int,
-) -> FloatArray:
-    """Log predictive density of observed scores: of the mixture of their noise around each draw of `predict`.
-
-    Parameters
-    ----------
-    evidence, draws, scale, priors, points, seed
-        As in `predict`.
-    scores
-        Observed scores ``(point, benchmark)``, fractions; NaN where there is none.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(point, benchmark)``; NaN where there is no score.
-    """
-    ahead = _ahead(evidence, draws, scale, priors, points, np.random.default_rng(seed))
-    each = student_t.logpdf(scores, TAIL_DEGREES, ahead.mean, ahead.scatter)
-    return np.asarray(logsumexp(each, axis=0) - np.log(len(draws)))
-
-
-@dataclass(frozen=True)
-class _Ahead:
-    """Of each draw, with its luck but without the noise of evaluation; `Scores` but for these."""
-
-    mean: FloatArray
-    scatter: FloatArray
-    latent: FloatArray
-    log_loss: FloatArray
-    latent_log_loss: FloatArray
-
-
-def _ahead(
-    evidence: Evidence, draws: Draws, scale: Scale, priors: Priors, points: Points, rng: np.random.Generator
-) -> _Ahead:
     n_sample, n_point = len(draws), len(points.flops)
     latent_loss = log_loss_law(draws, scale, priors, points) + _drift(draws, scale, points, rng)
     luck = rng.standard_normal((n_sample, n_point, 1)) * draws.loss_luck[:, None, :]
@@ -257,4 +208,5 @@ def _ahead(
     questions = evidence.n_questions
     dispersed = np.exp(draws.dispersion)[:, None, :] / np.sqrt(questions)
     scatter = np.sqrt(variance_at(mean, dispersed, 0.5 / questions, np))
-    return _Ahead(mean, scatter, latent, log_loss, latent_loss)
+    observed = mean + rng.standard_t(TAIL_DEGREES, mean.shape) * scatter
+    return Scores(np.clip(observed, 0.0, 1.0), np.clip(latent, 0.0, 1.0), log_loss, latent_loss)

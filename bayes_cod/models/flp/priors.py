@@ -93,14 +93,6 @@ class Priors(Hyperparameters):
         possible; format lotteries reach 5.
     """
 
-    SIGNED = frozenset(
-        (
-            *("exponent", "loss_noise", "slope", "spread", "height_mean", "open_floor_mean", "shared_walk_more"),
-            *("own_walk_more", "loss_walk", "loss_drift", "family_height", "dispersion"),
-        )
-    )
-    SHARES = frozenset(("ceiling", "early_ceiling", "levelling_share"))
-
     level_sd: float = 0.1
     exponent: float = float(np.log(0.35))
     exponent_sd: float = 0.35

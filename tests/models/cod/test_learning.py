@@ -15,10 +15,9 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.methods import make
 from bayes_cod.models.cod import learning
 from bayes_cod.models.cod.forecaster import BayesianCOD
-from bayes_cod.models.cod.learning import HYPERPARAMETERS, Told, combine, fit_family, learn, told
+from bayes_cod.models.cod.learning import HYPERPARAMETERS, Told, combine, fit_family, learn, lessons, told
+from bayes_cod.models.cod.learnt_prior import LearntPrior, LeftOut, Source
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.models.learnt_prior import LearntPrior, LeftOut, Source
-from bayes_cod.models.lessons import lessons
 from bayes_cod.sampling import SamplerSettings
 
 CENTRE, SD = -0.7, 0.6

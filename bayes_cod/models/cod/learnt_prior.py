@@ -1,4 +1,4 @@
-"""A prior that was learnt from ladders: its values, what it was learnt from, and its file."""
+"""A prior of Bayesian COD that was learnt from ladders: its values, what it was learnt from, and its file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from typing import Any, Self
 
 import bayes_cod
 from bayes_cod.errors import InputError
-from bayes_cod.ladder import Ladder
-from bayes_cod.models.cod.priors import Priors as CODPriors
-from bayes_cod.models.flp.priors import Priors as FLPPriors
-from bayes_cod.models.hyperparameters import Hyperparameters
+from bayes_cod.models.cod.priors import Priors
 
 FORMAT = "bayes-cod prior"
 VERSION = 1
 
-KINDS: dict[str, type[Hyperparameters]] = {"bayes-cod": CODPriors, "bayes-flp": FLPPriors}
-"""Methods that a prior can be learnt for, and what holds its values."""
+_SIGNED = frozenset(
+    (
+        *("slope_mean", "slope_spread", "curvature_mean", "level_mean", "floor_mean"),
+        *("shared_walk", "own_walk", "shared_luck", "own_luck", "hazard", "landing_mean"),
+    )
+)  # centres, most of them logarithms; everything else is above 0
+_SHARES = frozenset(("benchmark_share", "ceiling", "class_law", "class_flat", "class_irregular"))
 _REMEDY = "make the file anew with 'bayes-cod learn-prior LADDER --out FILE'"
 
 
@@ -43,9 +45,6 @@ class Source:
     told
         What the family's results alone say of a hyperparameter: mean and standard deviation by its name in `Priors`,
         on the scale of the prior. A hyperparameter of which it says nothing is absent.
-    log_scores
-        For Bayesian FLP: by the size of walk that was tried, how well its larger models were forecast from smaller
-        ones, a sum of log predictive densities.
     """
 
     family: str
@@ -54,7 +53,6 @@ class Source:
     models: tuple[str, ...]
     n_benchmarks: int = 0
     told: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    log_scores: Mapping[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class LearntPrior:
-    """A prior and what it was learnt from; made by the `learning` module of its model.
+    """A prior and what it was learnt from; made by `bayes_cod.models.cod.learning.learn`.
 
     Attributes
     ----------
@@ -82,31 +80,10 @@ class LearntPrior:
         How it was learnt: seed, sampler, benchmarks.
     """
 
-    priors: Hyperparameters
+    priors: Priors
     sources: tuple[Source, ...]
     left_out: tuple[LeftOut, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def method(self) -> str:
-        """The method that it is for: a name in `KINDS`."""
-        return next(name for name, kind in KINDS.items() if isinstance(self.priors, kind))
-
-    def values[P: Hyperparameters](self, kind: type[P]) -> P:
-        """The values, for a method whose priors are of a kind.
-
-        Raises
-        ------
-        InputError
-            If it was learnt for another method.
-        """
-        if not isinstance(self.priors, kind):
-            wanted = next(name for name, one in KINDS.items() if one is kind)
-            raise InputError(
-                f"the prior was learnt for {self.method} and not for {wanted}; learn one with 'bayes-cod learn-prior "
-                f"LADDER --method {wanted} --out FILE'"
-            )
-        return self.priors
 
     def overlap(self, family: str, models: Collection[str]) -> str:
         """What of a family the prior has already seen, in words; empty if nothing.
@@ -118,46 +95,18 @@ class LearntPrior:
             return f"the family '{family}'"
         return f"models of the family '{family}' ({', '.join(known[:3])})" if known else ""
 
-    def check_pool(self, pool: Ladder | None) -> None:
-        """Refuse a pool that holds a family which the prior was learnt from.
-
-        Raises
-        ------
-        InputError
-            Naming the family or its models.
-        """
-        for family in sorted(pool.families) if pool is not None else ():
-            assert pool is not None
-            if seen := self.overlap(family, [str(name) for name in pool.rungs(family)["model"]]):
-                raise InputError(
-                    f"the prior was learnt from {seen}, which is in the pool too, so that its results would count "
-                    "twice; use --pool none, or a prior learnt without it"
-                )
-
-    def seen_before(self, models: Collection[tuple[str, str]]) -> list[str]:
-        """Warnings of models, as (family, model), that the prior was learnt from."""
-        names = [name for _, name in models]
-        return [
-            f"the prior was learnt from {seen}: results of this family count twice, and intervals are too narrow; use "
-            "a prior learnt from other families"
-            for family in dict.fromkeys(family for family, _ in models)
-            if (seen := self.overlap(family, names))
-        ]
-
     def record(self) -> dict[str, Any]:
         """Everything about the prior as JSON holds it; `of` reads it back."""
         return {
             "format": FORMAT,
             "version": VERSION,
             "package": bayes_cod.__version__,
-            "method": self.method,
-            "values": {name: getattr(self.priors, name) for name in self.priors.names()},
+            "values": asdict(self.priors),
             "families": [
                 asdict(source)
                 | {
                     "models": list(source.models),
                     "told": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in source.told.items()},
-                    "log_scores": {f"{walk:g}": score for walk, score in source.log_scores.items()},
                 }
                 for source in self.sources
             ],
@@ -225,9 +174,6 @@ class LearntPrior:
             raise reader.error("format", f"is {whole.get('format')!r}; expected '{FORMAT}'")
         if whole.get("version") != VERSION:
             raise reader.error("version", f"is {whole.get('version')!r}; this version of bayes-cod reads {VERSION}")
-        method = reader.text(whole.get("method", "bayes-cod"), "method")  # older files are all of bayes-cod
-        if method not in KINDS:
-            raise reader.error("method", f"is '{method}'; expected one of: {', '.join(KINDS)}")
         sources = tuple(
             reader.source(one, f"families[{i}]")
             for i, one in enumerate(reader.list_of(whole.get("families"), "families"))
@@ -240,7 +186,7 @@ class LearntPrior:
             for entry in (reader.mapping(one, f"left_out[{i}]"),)
         )
         settings = reader.mapping(whole.get("settings", {}), "settings")
-        return cls(reader.values(whole.get("values"), method), sources, left_out, dict(settings))
+        return cls(reader.values(whole.get("values")), sources, left_out, dict(settings))
 
 
 @dataclass(frozen=True)
@@ -287,7 +233,6 @@ class _Reader:
     def source(self, value: Any, name: str) -> Source:
         entry = self.mapping(value, name)
         told = self.mapping(entry.get("told", {}), f"{name}.told")
-        scores = self.mapping(entry.get("log_scores", {}), f"{name}.log_scores")
         models = self.list_of(entry.get("models"), f"{name}.models")
         return Source(
             family=self.text(entry.get("family"), f"{name}.family"),
@@ -296,37 +241,27 @@ class _Reader:
             models=tuple(self.text(model, f"{name}.models[{i}]") for i, model in enumerate(models)),
             n_benchmarks=int(self.number(entry.get("n_benchmarks", 0), f"{name}.n_benchmarks")),
             told={key: self.pair(one, f"{name}.told.{key}") for key, one in told.items()},
-            log_scores={
-                self.size(key, f"{name}.log_scores"): self.number(one, f"{name}.log_scores.{key}")
-                for key, one in scores.items()
-            },
         )
-
-    def size(self, key: str, name: str) -> float:
-        try:
-            return self.above_0(float(key), name)
-        except ValueError:
-            raise self.error(name, f"names the walk '{key}'; expected a number") from None
 
     def pair(self, value: Any, name: str) -> tuple[float, float]:
         entry = self.mapping(value, name)
         return self.number(entry.get("mean"), f"{name}.mean"), self.above_0(entry.get("sd"), f"{name}.sd")
 
-    def values(self, value: Any, method: str) -> Hyperparameters:
-        entry, kind = self.mapping(value, "values"), KINDS[method]
-        names = kind.names()
+    def values(self, value: Any) -> Priors:
+        entry = self.mapping(value, "values")
+        names = Priors.names()
         for name in entry:
             if name not in names:
-                raise self.error(f"values.{name}", f"is not a hyperparameter of {method}")
+                raise self.error(f"values.{name}", "is not a hyperparameter of Bayesian COD")
         found: dict[str, float] = {}
         for name in names:
             if name not in entry:
                 raise self.error(f"values.{name}", "is missing")
-            check = self.number if name in kind.SIGNED else self.above_0
+            check = self.number if name in _SIGNED else self.above_0
             found[name] = check(entry[name], f"values.{name}")
-            if name in kind.SHARES and not found[name] < 1:
+            if name in _SHARES and not found[name] < 1:
                 raise self.error(f"values.{name}", f"is {found[name]:g}; expected a share below 1")
-        return kind(**found)
+        return Priors(**found)
 
 
 def _kind(value: Any) -> str:
