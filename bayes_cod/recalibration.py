@@ -169,7 +169,7 @@ class Recalibration:
         more = f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else ""
         what = "narrower" if self.ratio < 1 else "wider"
         return (
-            f"intervals are recalibrated: about {abs(self.ratio - 1):.0%} {what} at 90 % than the method's own, by "
+            f"intervals are recalibrated: about {100 * abs(self.ratio - 1):.0f} % {what} at 90 % than the method's own, by "
             f"what these held for {sum(source.cells for source in self.sources)} scores of {families}{more}"
         )
 
