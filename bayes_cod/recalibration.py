@@ -167,10 +167,10 @@ class Recalibration:
         """What was done, in one sentence."""
         families = ", ".join(f"{source.family} of {source.ladder}" for source in self.sources[:4])
         more = f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else ""
-        what = "narrower" if self.ratio < 1 else "wider"
+        change = f"{100 * abs(self.ratio - 1):.0f} % {'narrower' if self.ratio < 1 else 'wider'}"
         return (
-            f"intervals are recalibrated: about {100 * abs(self.ratio - 1):.0f} % {what} at 90 % than the method's own, by "
-            f"what these held for {sum(source.cells for source in self.sources)} scores of {families}{more}"
+            f"intervals are recalibrated: about {change} at 90 % than the method's own, by what these held for "
+            f"{sum(source.cells for source in self.sources)} scores of {families}{more}"
         )
 
     def seen(self, family: str, rungs: Collection[str], targets: Collection[str]) -> str:
