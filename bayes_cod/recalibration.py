@@ -25,10 +25,10 @@ OK = "ok"
 KEY = ("ladder", "family", "cut", "target", "benchmark", "method")
 NEEDED = (*KEY, "status", "pit", "n_draws")
 _REMEDY = "give the cells.csv that 'bayes-cod backtest' wrote"
-PRIOR_WEIGHT = 1.0
-"""Benchmarks that the expectation counts as that intervals hold what they say: a prior of unit information."""
-ALIKE = 0.2
-"""Correlation of what the benchmarks of a family tell: they share a loss law, a target's luck and a team."""
+PRIOR_WEIGHT = 2.0
+"""Benchmarks that the expectation counts as that intervals hold what they say."""
+ALIKE = 0.05
+"""Correlation of the squared distances of a family's benchmarks: of the distances themselves it is 0.16 to 0.25."""
 FARTHEST = 4.0
 """Standard deviations at which a miss is cut off: beyond, draws can't tell how far it is."""
 
