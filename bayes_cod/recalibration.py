@@ -115,7 +115,7 @@ class Recalibration:
                 f"the back-test has no scored intervals of '{method}'; it has of: {', '.join(scored) or 'no method'}. "
                 f"Run 'bayes-cod backtest LADDER --method {method} --out FOLDER' first"
             )
-        known = cells[(cells["method"] == method) & (cells["status"] == OK) & cells["pit"].notna()]
+        known = cells[(cells["method"] == method) & _is_scored(cells)]
         least = 0.5 / known["n_draws"]
         z = ndtri(known["pit"].clip(least, 1 - least)).clip(-FARTHEST, FARTHEST)
         table = known.assign(square=z**2)
@@ -206,7 +206,7 @@ class Recalibration:
             )
 
     def record(self) -> dict[str, Any]:
-        """Everything of it as JSON holds it; `of` reads it."""
+        """Everything of it as JSON holds it."""
         return asdict(self) | {"ratio_90": self.ratio}
 
 
@@ -226,8 +226,12 @@ def _source(ladder: str, family: str, rows: pd.DataFrame) -> Source:
 
 def scored_methods(cells: pd.DataFrame) -> list[str]:
     """Methods of which a table of cells has scored intervals, without those that were recalibrated already."""
-    names = cells.loc[(cells["status"] == OK) & cells["pit"].notna(), "method"].astype(str)
+    names = cells.loc[_is_scored(cells), "method"].astype(str)
     return sorted(name for name in set(names) if not name.endswith(SUFFIX))
+
+
+def _is_scored(cells: pd.DataFrame) -> pd.Series:
+    return (cells["status"] == OK) & cells["pit"].notna() & cells["n_draws"].notna()
 
 
 def read_cells(folders: Sequence[Path]) -> pd.DataFrame:
@@ -241,8 +245,8 @@ def read_cells(folders: Sequence[Path]) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Where there is no table of cells, for one that lacks a column or has an impossible value, naming file, row and
-        column, and for a forecast that is in two of them.
+        Where there is no table of cells, for one that lacks a column or has an impossible value or a row twice, naming
+        file, row and column, and for a forecast that is in two of them.
     """
     tables = [_read(folder) for folder in folders]
     for place, table in enumerate(tables):
@@ -268,6 +272,13 @@ def _read(folder: Path) -> pd.DataFrame:
         raise InputError(f"is no table of cells ({error}); {_REMEDY}", file=file) from None
     if missing := [name for name in NEEDED if name not in cells.columns]:
         raise InputError(f"has no column {', '.join(missing)}; {_REMEDY}", file=file)
+    for name in KEY:
+        if cells[name].isna().any():
+            row = int(np.flatnonzero(cells[name].isna())[0])
+            raise InputError(f"is empty; {_REMEDY}", file=file, row=row + 2, column=name)
+    if (twice := cells.duplicated(list(KEY))).any():
+        row = int(np.flatnonzero(twice)[0])
+        raise InputError(f"is a forecast that was there before; {_REMEDY}", file=file, row=row + 2)
     for name, least, most in (("pit", 0.0, 1.0), ("n_draws", 1.0, np.inf)):
         values = pd.to_numeric(cells[name], errors="coerce")
         wrong = cells[name].notna() & ~values.between(least, most)

@@ -133,12 +133,7 @@ def backtest(
     with_prior = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
     recalibrations = open_recalibrations(recalibrate, names)
     methods = [
-        Method(
-            name,
-            with_prior if name in WITH_PRIOR else {},
-            recalibration=recalibrations.get(name),
-        )
-        for name in names
+        Method(name, with_prior if name in WITH_PRIOR else {}, recalibration=recalibrations.get(name)) for name in names
     ]
     with stage("reading"):
         read = open_ladder(ladder)

@@ -207,6 +207,8 @@ def test_cells_are_read_from_a_folder_or_a_file(tmp_path: Path) -> None:
         ("ladder,family\nx,y\n", "cells.csv: has no column cut, target, benchmark, method, status, pit, n_draws"),
         ("{}0.5,100\n{}1.5,100\n", "cells.csv, row 3, column 'pit': is '1.5'; expected a probability"),
         ("{}0.5,100\n{}half,100\n", "cells.csv, row 3, column 'pit': is 'half'; expected a probability"),
+        ("{}0.5,100\nl,f,c,,b,m,ok,0.5,100\n", "cells.csv, row 3, column 'target': is empty"),
+        ("l,f,c,t,b,m,ok,{}0.5,100\n" * 2, "cells.csv, row 3: is a forecast that was there before"),
         ("{}0.5,0\n", "cells.csv, row 2, column 'n_draws': is '0'; expected a number of draws"),
     ],
 )
@@ -214,7 +216,10 @@ def test_broken_cells_are_refused(text: str | None, message: str, tmp_path: Path
     if text is not None:
         if "{}" in text:
             head = "ladder,family,cut,target,benchmark,method,status,pit,n_draws\n"
-            text = head + "".join(line.format(f"l,f,c,t,b{n},m,ok,") for n, line in enumerate(text.splitlines(True)))
+            lines = text.splitlines(True)
+            text = head + "".join(
+                line.format("" if line[0] == "l" else f"l,f,c,t,b{n},m,ok,") for n, line in enumerate(lines)
+            )
         (tmp_path / "cells.csv").write_text(text)
     with pytest.raises(InputError, match=message):
         read_cells([tmp_path])
