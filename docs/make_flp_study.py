@@ -37,6 +37,8 @@ SHARED_WALK, OWN_WALK = 0.2, (0.12, 1.2)
 the smoothest real ladder (OLMo) to that of the most abrupt (micro), as Bayesian FLP finds them (OpenLM: 0.22 and 0.2).
 """
 GRID = 2000
+EARLIER = (4, 8)
+"""Other ladders that intervals are recalibrated by."""
 CHANCE = {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.5, "e": 0.25, "f": 0.0}
 
 type Map = Callable[[np.ndarray, float, float, float], np.ndarray]
@@ -252,15 +254,17 @@ def main() -> None:
         "--earlier",
         type=int,
         nargs="*",
-        default=(4, 8),
-        help="numbers of other ladders of the same world by which intervals are recalibrated",
+        help="numbers of other ladders of the same world by which intervals are recalibrated (4 and 8, if there are)",
     )
     asked = parser.parse_args()
-    if any(not 0 < count < asked.repeats for count in asked.earlier):
-        parser.error(f"--earlier {asked.earlier}: each is at least 1 and below the number of ladders")
+    earlier = asked.earlier
+    if earlier is None:
+        earlier = [count for count in EARLIER if count < asked.repeats]
+    if any(not 0 < count < asked.repeats for count in earlier):
+        parser.error(f"--earlier {earlier}: each is at least 1 and below the number of ladders")
     out: Path = asked.out
     out.mkdir(parents=True, exist_ok=True)
-    forecasts = run(asked.repeats, DESIGNS["large" if asked.large else "small"], asked.wander, asked.earlier)
+    forecasts = run(asked.repeats, DESIGNS["large" if asked.large else "small"], asked.wander, earlier)
     table = coverage(forecasts)
     forecasts.to_csv(out / "forecasts.csv", index=False)
     table.to_csv(out / "coverage.csv", index=False)
