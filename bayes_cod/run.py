@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
@@ -19,7 +19,9 @@ from bayes_cod.errors import GateError
 from bayes_cod.forecast import Forecast
 from bayes_cod.forecaster import Checked, Explained, Forecaster, Sampled, gate_passed
 from bayes_cod.planning import Plan
-from bayes_cod.recalibration import Recalibration
+
+if TYPE_CHECKING:
+    from bayes_cod.evaluation.recalibration import Recalibration
 
 PACKAGES = ("numpy", "pandas", "xarray", "scipy", "scikit-learn", "pymc", "pytensor", "nutpie", "arviz")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,8 +21,10 @@ from bayes_cod.commands.options import (
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
 from bayes_cod.output import check_folder, write_run
 from bayes_cod.planning import Plan, plan_forecast
-from bayes_cod.recalibration import Recalibration
 from bayes_cod.run import Run
+
+if TYPE_CHECKING:
+    from bayes_cod.evaluation.recalibration import Recalibration
 
 
 def forecast(

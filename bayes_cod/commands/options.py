@@ -14,8 +14,8 @@ from bayes_cod.pool import Pool
 from bayes_cod.readers.tables import read_tables
 
 if TYPE_CHECKING:
+    from bayes_cod.evaluation.recalibration import Recalibration
     from bayes_cod.models.cod.learnt_prior import LearntPrior
-    from bayes_cod.recalibration import Recalibration
 
 BUNDLED = "microladder"
 DEFAULT_METHOD = "bayes-cod"
@@ -98,8 +98,9 @@ def open_recalibrations(folders: Sequence[Path] | None, methods: Sequence[str]) 
     """The same for some methods: of each that has intervals in the back-tests, and at least of one."""
     if not folders:
         return {}
-    from bayes_cod.recalibration import Recalibration, read_cells, scored_methods
+    from bayes_cod.evaluation.recalibration import Recalibration, read_cells, scored_methods
 
     cells = read_cells(folders)
-    known = [name for name in methods if name in scored_methods(cells)] or methods[:1]  # the latter is refused by name
+    scored = scored_methods(cells)
+    known = [name for name in methods if name in scored] or methods[:1]  # the latter is refused by name
     return {name: Recalibration.learn(cells, name) for name in known}

@@ -91,11 +91,7 @@ def backtest(
     made = _check(methods, pool)
     chosen = ladder.select(benchmarks=benchmarks) if benchmarks else ladder
     fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
-    _check_unseen(made, fits)
-    for method in methods:
-        if method.recalibration is not None:
-            for fit in fits:
-                method.recalibration.check_unseen(fit.family, fit.models, [target.name for target in fit.targets])
+    _check_unseen(methods, made, fits)
     data_hash = chosen.data_hash()
     named = pool.data_hash() if isinstance(pool, Ladder) else pool or "none"
     jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=named) for method in methods for fit in fits]
@@ -122,13 +118,14 @@ def _check(methods: Sequence[Method], pool: Pool) -> list[Forecaster]:
     return [method.make(method.name, 0, **method.settings) for method in methods]
 
 
-def _check_unseen(made: Sequence[Forecaster], fits: Sequence[Fit]) -> None:
-    """Refuse a prior that was learnt from what is to be forecast: its truth would be in the forecast."""
-    for forecaster in made:
-        if not isinstance(forecaster, Taught):
-            continue
+def _check_unseen(methods: Sequence[Method], made: Sequence[Forecaster], fits: Sequence[Fit]) -> None:
+    """Refuse a prior or recalibration learnt from what is to be forecast: its truth would be in the forecast."""
+    for method, forecaster in zip(methods, made, strict=True):
         for fit in fits:
-            if seen := forecaster.taught_by(fit.family, [*fit.models, *(target.name for target in fit.targets)]):
+            targets = [target.name for target in fit.targets]
+            if method.recalibration is not None:
+                method.recalibration.check_unseen(fit.family, fit.models, targets)
+            if isinstance(forecaster, Taught) and (seen := forecaster.taught_by(fit.family, [*fit.models, *targets])):
                 raise InputError(
                     f"the prior of '{forecaster.name}' was learnt from {seen}, which is to be forecast, so its "
                     "results would leak; learn a prior from other families, or forecast others with --family"

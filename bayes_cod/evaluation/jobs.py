@@ -21,11 +21,11 @@ from bayes_cod import published as registry
 from bayes_cod.errors import GateError, InputError
 from bayes_cod.evaluation import scores
 from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH, Fit
+from bayes_cod.evaluation.recalibration import SUFFIX, Recalibration
 from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES, Forecast
 from bayes_cod.forecaster import Forecaster, Sampled
 from bayes_cod.ladder import Ladder
 from bayes_cod.pool import rungs_on
-from bayes_cod.recalibration import SUFFIX, Recalibration
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (

@@ -16,7 +16,7 @@ from bayes_cod import methods as registry
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CELL, CLUSTER, COVERED, OK, PERCENT, REFUSED, UNUSABLE
 from bayes_cod.evaluation.clusters import Estimate, clustered_mean, clustered_skill
-from bayes_cod.recalibration import SUFFIX
+from bayes_cod.evaluation.recalibration import SUFFIX
 
 POINTS = 100.0
 MIN_ANSWERED = 0.5

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from bayes_cod.errors import InputError
+from bayes_cod.evaluation.cells import CELL, OK
 from bayes_cod.forecast import Forecast, mean_over_benchmarks
 
 type FloatArray = NDArray[np.float64]
@@ -21,8 +22,7 @@ type FloatArray = NDArray[np.float64]
 SUFFIX = "+recalibrated"
 CELLS = "cells.csv"
 LEVELS = (0.5, 0.8, 0.9)
-OK = "ok"
-KEY = ("ladder", "family", "cut", "target", "benchmark", "method")
+KEY = (*CELL, "method")
 NEEDED = (*KEY, "status", "pit", "n_draws")
 _REMEDY = "give the cells.csv that 'bayes-cod backtest' wrote"
 PRIOR_WEIGHT = 2.0
@@ -173,8 +173,8 @@ class Recalibration:
             f"{sum(source.cells for source in self.sources)} scores of {families}{more}"
         )
 
-    def seen(self, family: str, rungs: Collection[str], targets: Collection[str]) -> str:
-        """Models whose scores it knows and a forecast must not, in words; empty if none.
+    def check_unseen(self, family: str, rungs: Collection[str], targets: Collection[str]) -> None:
+        """Refuse to recalibrate a forecast by the very scores that it is about.
 
         Parameters
         ----------
@@ -184,25 +184,23 @@ class Recalibration:
             Its models that the forecast may know.
         targets
             Models to forecast.
-        """
-        known = {name for source in self.sources for name in source.targets if name in set(targets)}
-        known |= {
-            name for source in self.sources if source.family == family for name in source.targets if name not in rungs
-        }
-        return ", ".join(sorted(known)[:3])
-
-    def check_unseen(self, family: str, rungs: Collection[str], targets: Collection[str]) -> None:
-        """Refuse to recalibrate a forecast by the very scores that it is about.
 
         Raises
         ------
         InputError
             If the back-test knows a target's scores, or those of a model of the family above its largest rung.
         """
-        if seen := self.seen(family, rungs, targets):
+        seen = {
+            name
+            for source in self.sources
+            for name in source.targets
+            if name in targets or (source.family == family and name not in rungs)
+        }
+        if seen:
             raise InputError(
-                f"the back-test to recalibrate by scored forecasts of {seen}, whose scores this forecast of '{family}' "
-                "must not know; back-test other families, or this one only up to the largest rung used here"
+                f"the back-test to recalibrate by scored forecasts of {', '.join(sorted(seen)[:3])}, whose scores this "
+                f"forecast of '{family}' must not know; back-test other families, or this one only up to the largest "
+                "rung used here"
             )
 
     def record(self) -> dict[str, Any]:
