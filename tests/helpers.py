@@ -9,7 +9,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import xarray as xr
+from typer.testing import CliRunner
 
+from bayes_cod.cli import app
 from bayes_cod.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.sampling import SamplerSettings
@@ -53,6 +55,13 @@ def write_ladder(folder: Path, **files: str | bytes | None) -> Path:
         file = folder / (name if "." in name else f"{name}.csv")
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return folder
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    """Run a command line in this process: exit code, standard output and standard error, blanks made one."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
 
 
 class FakeBayes:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers import FakeBayes, write_ladder
+from helpers import FakeBayes, run, write_ladder
 from prior_fakes import FakeFit, learnt
 from typer.testing import CliRunner
 
@@ -21,12 +21,6 @@ from bayes_cod.models.cod.priors import Priors
 from bayes_cod.readers.tables import read_tables
 
 FAMILIES = ("alpha", "beta", "refused")
-
-
-def run(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
 
 
 @pytest.fixture

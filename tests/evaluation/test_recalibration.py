@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluation_fakes import make_fake, small_ladder
+from helpers import run
 from scipy.stats import norm
-from typer.testing import CliRunner
 
-from bayes_cod.cli import app
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import Method, backtest, best_baseline
 from bayes_cod.evaluation.recalibration import Recalibration, read_cells, scored_methods
@@ -234,12 +233,6 @@ def test_the_same_forecasts_twice_are_refused(tmp_path: Path) -> None:
 
 
 # -------------------------------------------------------------------- the command line
-
-
-def run(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
 
 
 @pytest.fixture
