@@ -40,7 +40,7 @@ clean: ## Remove what the targets above made
 
 $(READY): requirements.lock pyproject.toml .python-version | $(filter .bootstrap/%,$(UV))
 	$(UV) venv --quiet --allow-existing --python $(PYTHON_VERSION) $(VENV)
-	$(UV) pip install --quiet --requirement requirements.lock
+	$(UV) pip install --quiet --compile-bytecode --requirement requirements.lock
 	$(UV) pip install --quiet --no-deps --editable .
 	touch $(READY)
 

@@ -48,6 +48,9 @@ class SamplerSettings:
     adaptation
         Mass matrix: diagonal, with the posterior's main correlations (good for small, correlated posteriors), or
         ``auto``: the latter up to `LOW_RANK_UP_TO` parameters.
+    max_depth
+        No trajectory takes more than two to the power of this many steps. Before the mass matrix is known trajectories
+        are long, and warm-up may take most of the time.
     """
 
     draws: int = 1000
@@ -58,6 +61,7 @@ class SamplerSettings:
     retry_accept: float = 0.99
     retry_times: int = 2
     adaptation: Literal["diag", "low_rank", "auto"] = "diag"
+    max_depth: int = 10
 
     def mass_matrix(self, parameters: int) -> Literal["diag", "low_rank"]:
         """Adaptation for a number of parameters."""
@@ -228,6 +232,7 @@ def sample(
             cores=settings.cores,
             seed=seed,
             adaptation=settings.mass_matrix(compiled.density.n_dim),
+            maxdepth=settings.max_depth,
             target_accept=settings.retry_accept if retry else settings.target_accept,
             save_warmup=False,
             progress_bar=False,

@@ -7,7 +7,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 
-from bayes_cod.sampling import CompiledModels, Deterministics, gate
+from bayes_cod.sampling import Compiled, CompiledModels, Deterministics, SamplerSettings, gate, sample
 
 CHAINS, DRAWS = 4, 500
 
@@ -114,6 +114,22 @@ def test_draws_are_completed_with_the_data_of_the_fit() -> None:
     np.testing.assert_allclose(whole["total"], expected.sum(axis=-1))
     np.testing.assert_allclose(whole["fixed"], np.broadcast_to([2.0, -2.0], (CHAINS, DRAWS, 2)))
     assert whole["line"].dims == ("chain", "draw", "line_dim_0") and set(drawn) < set(whole)
+
+
+def test_one_compilation_samples_data_of_any_number_of_rows_in_trajectories_of_at_most_a_length() -> None:
+    with pm.Model() as model:
+        seen = pm.Data("seen", np.zeros(2))
+        level = pm.Normal("level", 0.0, 10.0)
+        pm.Potential("fit", (-0.5 * (seen - level) ** 2).sum())
+    compiled = Compiled.of(model)
+    for rows, depth in ((1, 1), (9, 3)):
+        data = np.arange(rows, dtype=float)
+        settings = SamplerSettings(draws=2000, tune=300, chains=2, max_depth=depth)
+        drawn = sample(compiled, {"seen": data}, settings, 0)
+        precision = rows + 0.01
+        assert float(drawn["posterior"]["level"].mean()) == pytest.approx(data.sum() / precision, abs=0.1)
+        assert float(drawn["posterior"]["level"].std()) == pytest.approx(precision**-0.5, rel=0.1)
+        assert int(drawn["sample_stats"]["n_steps"].max()) < 2**depth
 
 
 def test_what_diverged_but_mixed_is_told_from_what_did_not_mix() -> None:

@@ -14,7 +14,7 @@ The weights w sum to 1; that of log compute makes the direct one-stage law a lim
 with the distance behind the furthest row, as the walks ahead of it do. Some benchmarks level off early; which do is
 summed out. Rows of pooled families have levels, places and heights of their own, and share the loss's departures from
 the law; without a pool none of this is in the graph. Every array is `pm.Data`, so one compilation serves all ladders of
-a shape.
+a shape, with any number of rows.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ OPEN_FLOOR = 0.005
 RUN_UNIT = 0.05
 LEAST_SHARE = 0.01
 KNOWN_RISE = 0.03
+ANY_ROWS = 2
+"""Rows of the placeholders that a graph is built with; data of any number of rows take their place."""
 
 type FloatArray = NDArray[np.float64]
 
-_ROW_STEPS = (16, 24, 36, 48, 60, 72, 96, 128, 192, 256, 384, 512)
 _RUN_STEPS = (8, 36, 96)
 _BENCHMARK_STEPS = (8, 24, 48, 136)
 _FAMILY_STEPS = (3, 8, 24)
@@ -50,9 +51,8 @@ _FAMILY_STEPS = (3, 8, 24)
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes a graph is compiled for."""
+    """Sizes a graph is compiled for: of its parameters, not of its rows."""
 
-    rows: int
     runs: int
     benchmarks: int
     series: int
@@ -62,7 +62,6 @@ class Shape:
     def of(cls, evidence: Evidence) -> Shape:
         """The smallest padded shape that holds the evidence."""
         return cls(
-            rows=_padded(len(evidence.run), _ROW_STEPS),
             runs=_padded(evidence.n_runs, _RUN_STEPS),
             benchmarks=_padded(len(evidence.benchmarks), _BENCHMARK_STEPS),
             series=len(evidence.series),
@@ -90,32 +89,32 @@ def arrays(
     seen = np.isfinite(evidence.score) * evidence.weight[:, None]
     n = evidence.n_questions
     loss_seen = np.isfinite(evidence.log_loss) * evidence.weight[:, None]
-    rows, runs, wide = shape.rows, shape.runs, shape.benchmarks
+    rows, runs, wide = len(evidence.run), shape.runs, shape.benchmarks
     middle = np.median(np.nan_to_num(progress), axis=-1)  # one loss may fall much faster beyond the ladder
     anchor, known = _informed(evidence, middle)
     last = np.minimum(np.arange(runs), evidence.n_runs - 1).astype(np.int32)
     of_pool = {}
     if shape.pooled:
         of_pool = {
-            "family": _fill(evidence.family.astype(np.int32), (rows,), 0),
+            "family": evidence.family.astype(np.int32),
             "bent": _fill(scale.bent(evidence.flops), (rows, BENDS), 0.0),
-            "apart": _fill(np.abs(scale.decades(evidence.flops)) * (evidence.family > 0), (rows,), 0.0),
+            "apart": np.abs(scale.decades(evidence.flops)) * (evidence.family > 0),
         }
     return {
         "priors": priors.vector(),
         "skew": np.array([skew]),
-        "run": _fill(evidence.run.astype(np.int32), (rows,), runs - 1),
+        "run": evidence.run.astype(np.int32),
         "last": last,
         "start": middle[last],
-        "size": _fill(size, (rows,), 0.0),
-        "tokens": _fill(tokens, (rows,), 0.0),
-        "undecayed": _fill(evidence.undecayed, (rows,), 0.0),
-        "log_loss": _fill(np.nan_to_num(evidence.log_loss), (rows, shape.series), 0.0),
-        "log_loss_se": _fill(evidence.log_loss_se, (rows, shape.series), 0.0),
-        "loss_seen": _fill(loss_seen, (rows, shape.series), 0.0),
+        "size": size,
+        "tokens": tokens,
+        "undecayed": evidence.undecayed,
+        "log_loss": np.nan_to_num(evidence.log_loss),
+        "log_loss_se": evidence.log_loss_se,
+        "loss_seen": loss_seen,
         "loss_reference": scale.log_loss.copy(),
-        "progress": _fill(np.nan_to_num(progress), (rows, shape.series + 1), 0.0),
-        "behind": _fill(scale.behind(evidence.log_loss, evidence.flops, evidence.family), (rows,), 0.0),
+        "progress": np.nan_to_num(progress),
+        "behind": scale.behind(evidence.log_loss, evidence.flops, evidence.family),
         "score": _fill(score, (rows, wide), 0.5),
         "binomial": _fill(np.sqrt(1 / n), (wide,), 1.0),
         "least_variance": _fill(0.5 / n, (wide,), 0.25),
@@ -184,7 +183,7 @@ def _data(name: str, value: NDArray[Any]) -> Any:
 
 
 def _loss_stage(p: dict[str, Any], shape: Shape) -> None:
-    rows, runs, n_series = shape.rows, shape.runs, shape.series
+    rows, runs, n_series = ANY_ROWS, shape.runs, shape.series
     run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
     size, tokens = _data("size", np.zeros(rows)), _data("tokens", np.zeros(rows))
     log_loss = _data("log_loss", np.zeros((rows, n_series)))
@@ -228,7 +227,7 @@ def _departures(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
 
     Families have levels of their own, and share a random walk along compute.
     """
-    rows, n_series = shape.rows, shape.series
+    rows, n_series = ANY_ROWS, shape.series
     family = _data("family", np.zeros(rows, dtype=np.int32))
     bent, apart = _data("bent", np.zeros((rows, BENDS))), _data("apart", np.zeros(rows))
     level = p["family_loss"] * pm.Normal("family_loss_z", 0.0, 1.0, shape=(shape.pooled, n_series))
@@ -241,7 +240,7 @@ def _departures(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
 
 
 def _score_stage(p: dict[str, Any], shape: Shape) -> None:
-    rows, runs, wide, n_series = shape.rows, shape.runs, shape.benchmarks, shape.series
+    rows, runs, wide, n_series = ANY_ROWS, shape.runs, shape.benchmarks, shape.series
     run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
     last = _data("last", np.zeros(runs, dtype=np.int32))
     progress, behind = _data("progress", np.zeros((rows, n_series + 1))), _data("behind", np.zeros(rows))
@@ -292,7 +291,7 @@ def _score_stage(p: dict[str, Any], shape: Shape) -> None:
 
 def _families(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
     """How far rows of pooled families stand beyond their losses (row), and what their eta is more (row, benchmark)."""
-    family = _data("family", np.zeros(shape.rows, dtype=np.int32))
+    family = _data("family", np.zeros(ANY_ROWS, dtype=np.int32))
     height = pm.LogNormal("family_height_sd", p["family_height"], p["family_height_spread"])
     shifts = p["family_shift"] * pm.Normal("family_shift_z", 0.0, 1.0, shape=shape.pooled)
     heights = height * pm.Normal("family_height_z", 0.0, 1.0, shape=(shape.pooled, shape.benchmarks))

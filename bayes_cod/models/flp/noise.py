@@ -14,8 +14,8 @@ TAIL_DEGREES = 5.0
 
 def log_student_t(deviation: Any, variance: Any, module: Any) -> Any:
     """Log density without its constant; `variance` is the scale squared."""
-    far = module.log(1 + deviation**2 / (TAIL_DEGREES * variance))
-    return -0.5 * (module.log(variance) + (TAIL_DEGREES + 1) * far)
+    with_tails = module.log(variance + deviation**2 / TAIL_DEGREES)
+    return 0.5 * (TAIL_DEGREES * module.log(variance) - (TAIL_DEGREES + 1) * with_tails)
 
 
 def variance_at(mean: Any, scatter: Any, least: Any, module: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -19,16 +20,16 @@ from bayes_cod.models.flp.predict import Draws, Points, Scores, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.flp.redraw import ROUNDS, redraw
-from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+from bayes_cod.sampling import Compiled, CompiledModels, Gate, SamplerSettings
 
 LOSS: Final = "loss"
 SCORE: Final = "score"
-LOSS_THIN = 8
-"""Draws of the loss stage, which is fast and correlated, for each that is kept."""
+LOSS_THIN, SCORE_THIN = 8, 2
+"""Draws of a stage for each that is kept: the loss stage's are fast and correlated, drawing scores anew takes long."""
 RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
 MORE_ROUNDS = 8
-"""Rounds in which a form's parts are drawn on without the sampler where chains disagree on scores alone."""
+"""Rounds, `ROUNDS` at a time, in which a form is drawn on without the sampler while chains disagree on scores alone."""
 CAREFUL_ACCEPT = 0.99
 """Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
 
@@ -40,9 +41,17 @@ def _draw_loss(
 ) -> xr.DataTree:
     """The loss stage: the losses of the rungs are data of both stages, so their posteriors are independent."""
     compiled = _models.get((LOSS, shape), lambda: graph.build_loss(shape))
-    longer = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
-    long = sampling.sample(compiled, graph.of_stage(data, LOSS), longer, seed)
-    return long.isel(draw=slice(None, None, LOSS_THIN))
+    settings = replace(settings, adaptation="low_rank")
+    return _draw_thinned(compiled, graph.of_stage(data, LOSS), settings, LOSS_THIN, seed)
+
+
+def _draw_thinned(
+    compiled: Compiled, data: Mapping[str, NDArray[Any]], settings: SamplerSettings, thin: int, seed: int
+) -> xr.DataTree:
+    """The settings' number of draws, one of `thin` each; the sampler's statistics are those of all."""
+    tree = sampling.sample(compiled, data, replace(settings, draws=settings.draws * thin), seed)
+    tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().isel(draw=slice(None, None, thin)))
+    return tree
 
 
 def _latent(form: str) -> str:
@@ -90,7 +99,7 @@ class Posterior:
     retry: bool
     draws: Draws = field(init=False)
     _trees: dict[str, xr.DataTree] = field(init=False, default_factory=dict)
-    _drawn_on: set[str] = field(init=False, default_factory=set)
+    _drawn_on: Counter[str] = field(init=False, default_factory=Counter)
     _drawn_again: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
@@ -117,7 +126,7 @@ class Posterior:
         Of two tries that fail, the one with fewer failures stays.
         """
         gates = self._gates(points, labels)
-        if self.retry and self._draw_on(gates, labels):
+        while self.retry and self._draw_on(gates, labels):
             gates = self._gates(points, labels)
         before = dict(self._trees)
         if self.retry and self._draw_again(gates):
@@ -168,7 +177,7 @@ class Posterior:
 
     def _draw_form(self, form: str, settings: SamplerSettings, seed: int) -> xr.DataTree:
         compiled = _models.get((SCORE, self._shape), lambda: graph.build_score(self._shape))
-        tree = sampling.sample(compiled, self._data_of(form), settings, seed)
+        tree = _draw_thinned(compiled, self._data_of(form), settings, SCORE_THIN, seed)
         self._redraw(form, tree, (seed,), ROUNDS)
         return tree
 
@@ -179,17 +188,17 @@ class Posterior:
         tree["posterior"] = xr.DataTree(new)
 
     def _draw_on(self, gates: Mapping[str, Gate], labels: Sequence[str]) -> bool:
-        """Forms of which nothing but scores failed, drawn on without the sampler; whether there were any."""
+        """Forms of which nothing but scores failed, drawn on a few rounds without the sampler; whether any were."""
         stuck = [
             form
             for form in self.forms
             if gates[form].failed
             and gates[form].failed <= _scores_of(form, self.evidence.benchmarks, labels)
-            and form not in self._drawn_on
+            and self._drawn_on[form] < MORE_ROUNDS
         ]
-        self._drawn_on |= set(stuck)
         for form in stuck:
-            self._redraw(form, self._trees[form], (self.seed, 1), MORE_ROUNDS)
+            self._drawn_on[form] += ROUNDS
+            self._redraw(form, self._trees[form], (self.seed, self._drawn_on[form]), ROUNDS)
         if stuck:
             self._join()
         return bool(stuck)

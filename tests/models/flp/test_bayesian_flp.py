@@ -164,9 +164,17 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
     assert fitted.gate_passed and len(fitted.draws) == 2 * again.draws
 
 
-@pytest.mark.parametrize("failing", ["latent score, logistic, late, last rung", "log loss, validation, last rung"])
+@pytest.mark.parametrize(
+    ("failing", "passes_after", "drawn_on"),
+    [
+        ("latent score, logistic, late, last rung", 2, 1),
+        ("latent score, logistic, late, last rung", 4, 3),
+        ("latent score, logistic, late, last rung", 6, MORE_ROUNDS // ROUNDS),
+        ("log loss, validation, last rung", 2, 0),
+    ],
+)
 def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
-    monkeypatch: pytest.MonkeyPatch, failing: str
+    monkeypatch: pytest.MonkeyPatch, failing: str, passes_after: int, drawn_on: int
 ) -> None:
     sampled: list[str] = []
     rounds: list[int] = []
@@ -181,7 +189,7 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
         return anew(*args)
 
     def stuck(self: Posterior, *args: object) -> dict[str, Gate]:
-        table = pd.DataFrame({"quantity": [failing], "passed": [len(rounds) > 1]})
+        table = pd.DataFrame({"quantity": [failing], "passed": [len(rounds) >= passes_after]})
         good = Gate(table.assign(passed=True))
         return dict.fromkeys(gates(self, *args), good) | {"logistic": Gate(table)}
 
@@ -190,10 +198,10 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
     monkeypatch.setattr(Posterior, "_gates", stuck)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
-    of_score = failing.startswith("latent")
-    assert rounds == [ROUNDS, MORE_ROUNDS if of_score else ROUNDS]
-    assert sampled == ["loss", "logistic"] + ([] if of_score else ["logistic"])
-    assert fitted.gate_passed and len(fitted.draws) == 2 * short.draws * (1 if of_score else 2 * RETRY_DRAWS)
+    again = passes_after > 1 + drawn_on
+    assert rounds == [ROUNDS] * passes_after
+    assert sampled == ["loss", "logistic"] + (["logistic"] if again else [])
+    assert fitted.gate_passed and len(fitted.draws) == 2 * short.draws * (2 * RETRY_DRAWS if again else 1)
 
 
 def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
