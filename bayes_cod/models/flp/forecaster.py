@@ -22,9 +22,7 @@ from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.sampling import Gate, SamplerSettings
 
-SAMPLER = SamplerSettings(
-    draws=500, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto", max_depth=7
-)
+SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto")
 REFUSED_AT_MOST = 0.2
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5

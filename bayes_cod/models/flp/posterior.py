@@ -24,8 +24,11 @@ from bayes_cod.sampling import Compiled, CompiledModels, Gate, SamplerSettings
 
 LOSS: Final = "loss"
 SCORE: Final = "score"
-LOSS_THIN, SCORE_THIN = 16, 2
-"""Draws of a stage for each that is kept: the loss stage's are fast and correlated, drawing scores anew takes long."""
+LOSS_THIN = 8
+"""Draws of the loss stage, which is fast and correlated, for each that is kept."""
+EASY_THIN, EASY_DEPTH = 2, 7
+"""Of score stages that a low-rank mass matrix fits, which mix well: draws for each that is kept and drawn anew, and how
+many doublings trajectories take at most, which are long while the matrix is not known."""
 RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
 MORE_ROUNDS = 8
@@ -41,15 +44,15 @@ def _draw_loss(
 ) -> xr.DataTree:
     """The loss stage: the losses of the rungs are data of both stages, so their posteriors are independent."""
     compiled = _models.get((LOSS, shape), lambda: graph.build_loss(shape))
-    settings = replace(settings, adaptation="low_rank")
-    return _draw_thinned(compiled, graph.of_stage(data, LOSS), settings, LOSS_THIN, seed)
+    longer = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
+    return _draw_thinned(compiled, graph.of_stage(data, LOSS), longer, LOSS_THIN, seed)
 
 
 def _draw_thinned(
     compiled: Compiled, data: Mapping[str, NDArray[Any]], settings: SamplerSettings, thin: int, seed: int
 ) -> xr.DataTree:
-    """The settings' number of draws, one of `thin` each; the sampler's statistics are those of all."""
-    tree = sampling.sample(compiled, data, replace(settings, draws=settings.draws * thin), seed)
+    """One of `thin` draws each; the sampler's statistics are those of all."""
+    tree = sampling.sample(compiled, data, settings, seed)
     tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().isel(draw=slice(None, None, thin)))
     return tree
 
@@ -175,7 +178,10 @@ class Posterior:
 
     def _draw_form(self, form: str, settings: SamplerSettings, seed: int) -> xr.DataTree:
         compiled = _models.get((SCORE, self._shape), lambda: graph.build_score(self._shape))
-        tree = _draw_thinned(compiled, self._data_of(form), settings, SCORE_THIN, seed)
+        thin = 1
+        if settings.mass_matrix(compiled.density.n_dim) == "low_rank":
+            settings, thin = replace(settings, max_depth=EASY_DEPTH), EASY_THIN
+        tree = _draw_thinned(compiled, self._data_of(form), settings, thin, seed)
         self._redraw(form, tree, (seed,), ROUNDS)
         return tree
 
