@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import vectorize_graph
 from pytensor.link.numba import cache as numba_cache
 
+from bayes_cod.packing import Packing
+
 R_HAT_BELOW = 1.01
 ESS_PER_CHAIN = 100
 E_BFMI_ABOVE = 0.3
@@ -128,18 +130,27 @@ class Compiled:
         Its log density, compiled by nutpie, which draws the free variables alone.
     deterministics
         What completes the draws.
+    packing
+        How the density holds its data.
     """
 
     density: Any
     deterministics: Deterministics
+    packing: Packing
+
+    def with_data(self, data: Mapping[str, NDArray[Any]]) -> Any:
+        """The density with new values of the model's `pm.Data` containers, which may have other sizes."""
+        return self.density.with_data(**self.packing.packed(data)) if data else self.density
 
     @classmethod
     def of(cls, model: pm.Model) -> Self:
         """Compile a model."""
         free = [variable.name for variable in model.free_RVs]
+        packing = Packing.of(model)
         with warnings.catch_warnings(), exact_arithmetic():
             warnings.simplefilter("ignore", category=UserWarning)
-            return cls(nutpie.compile_pymc_model(model, var_names=free), Deterministics(model))
+            density = nutpie.compile_pymc_model(packing.inside(model), var_names=free)
+            return cls(density, Deterministics(model), packing)
 
 
 class Deterministics:
@@ -225,7 +236,7 @@ def sample(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree: xr.DataTree = nutpie.sample(
-            compiled.density.with_data(**data),
+            compiled.with_data(data),
             draws=settings.draws * longer,
             tune=settings.tune * min(longer, 2),
             chains=settings.chains,

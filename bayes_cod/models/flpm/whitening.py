@@ -164,7 +164,7 @@ def _plain_density(
     compiled: Compiled, data: Mapping[str, NDArray[Any]], size: int
 ) -> Callable[[FloatArray], tuple[float, FloatArray]]:
     plain = {**data, "centre": np.zeros(size), "factor": np.eye(size)}
-    return _density(compiled.density.with_data(**plain), size)
+    return _density(compiled.with_data(plain), size)
 
 
 def _density(density: Any, size: int) -> Callable[[FloatArray], tuple[float, FloatArray]]:
