@@ -78,10 +78,11 @@ class Common:
             family = data["family"]
             expected = expected + drawn["family_shift"][:, family]
         of_run = expected[:, data["last"]]
-        late = data["priors"][Priors.names().index("undecayed_score")] * drawn["undecayed_z"]
         walked = drawn["shared_walk"][:, None] ** 2 * data["behind"][data["last"]]
         return cls(
-            position=expected + (drawn["run_progress"] - of_run)[:, data["run"]] + late[:, None] * data["undecayed"],
+            position=expected
+            + (drawn["run_progress"] - of_run)[:, data["run"]]
+            + drawn["undecayed_score"][:, None] * data["undecayed"],
             reached=drawn["run_progress"],
             expected=of_run,
             astray=np.sqrt(drawn["score_luck"][:, None] ** 2 + walked),

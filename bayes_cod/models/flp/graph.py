@@ -14,13 +14,13 @@ The weights w sum to 1; that of log compute makes the direct one-stage law a lim
 with the distance behind the furthest row, as the walks ahead of it do. Some benchmarks level off early; which do is
 summed out. Rows of pooled families have levels, places and heights of their own, and share the loss's departures from
 the law; without a pool none of this is in the graph. Every array is `pm.Data`, so one compilation serves all ladders of
-a shape, with any number of rows.
+a shape, with any number of rows; priors are constants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from bayes_cod import laws
 from bayes_cod.models.flp.evidence import Evidence
-from bayes_cod.models.flp.noise import log_density_of, log_student_t
+from bayes_cod.models.flp.likelihood import log_likelihood
+from bayes_cod.models.flp.noise import log_student_t
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import BENDS, Scale
 
@@ -73,10 +74,8 @@ def _padded(size: int, steps: tuple[int, ...]) -> int:
     return next((step for step in steps if step >= size), size)
 
 
-def arrays(
-    evidence: Evidence, scale: Scale, shape: Shape, priors: Priors, skew: float = 1.0
-) -> dict[str, NDArray[Any]]:
-    """The graph's data: evidence padded to a shape, and the priors.
+def arrays(evidence: Evidence, scale: Scale, shape: Shape, skew: float = 1.0) -> dict[str, NDArray[Any]]:
+    """The graph's data: evidence padded to a shape.
 
     Returns
     -------
@@ -101,7 +100,6 @@ def arrays(
             "apart": np.abs(scale.decades(evidence.flops)) * (evidence.family > 0),
         }
     return {
-        "priors": priors.vector(),
         "skew": np.array([skew]),
         "run": evidence.run.astype(np.int32),
         "last": last,
@@ -144,7 +142,7 @@ def _informed(evidence: Evidence, progress: FloatArray) -> tuple[FloatArray, Flo
     return anchor, (high - low > KNOWN_RISE + 4 * se).astype(float)
 
 
-_SHARED = ("priors", "run", "undecayed", "family")
+_SHARED = ("run", "undecayed", "family")
 _OF_LOSS = ("size", "tokens", "log_loss", "log_loss_se", "loss_seen", "loss_reference", "bent", "apart")
 
 
@@ -159,23 +157,18 @@ def _fill(values: NDArray[Any], shape: tuple[int, ...], empty: float) -> NDArray
     return full
 
 
-def build_loss(shape: Shape) -> pm.Model:
+def build_loss(shape: Shape, priors: Priors) -> pm.Model:
     """The loss stage for a shape, with placeholder data."""
     with pm.Model() as model:
-        _loss_stage(_priors(), shape)
+        _loss_stage(asdict(priors), shape)
     return model
 
 
-def build_score(shape: Shape) -> pm.Model:
+def build_score(shape: Shape, priors: Priors) -> pm.Model:
     """The score stage for a shape, with placeholder data."""
     with pm.Model() as model:
-        _score_stage(_priors(), shape)
+        _score_stage(priors, shape)
     return model
-
-
-def _priors() -> dict[str, Any]:
-    values = _data("priors", Priors().vector())
-    return {name: values[index] for index, name in enumerate(Priors.names())}
 
 
 def _data(name: str, value: NDArray[Any]) -> Any:
@@ -191,8 +184,8 @@ def _loss_stage(p: dict[str, Any], shape: Shape) -> None:
     seen = _data("loss_seen", np.zeros((rows, n_series)))
     reference = _data("loss_reference", np.zeros(n_series))
     level = pm.Normal("loss_level", 0.0, 1.0, shape=n_series)
-    weights = pt.stack([p["share_irreducible"], p["share_size"], p["share_tokens"]])
-    share = pm.Dirichlet("loss_share", pt.tile(weights, (n_series, 1)), shape=(n_series, 3))
+    weights = np.array([p["share_irreducible"], p["share_size"], p["share_tokens"]])
+    share = _shares("loss_share", np.tile(weights, (n_series, 1)))
     exponent = pm.Normal("log_exponent", p["exponent"], p["exponent_sd"], shape=(n_series, 2))
     rise = pm.HalfNormal("undecayed_loss", p["undecayed_loss"], shape=n_series)
     luck_scale, noise = (_scale(p, name, n_series) for name in ("loss_luck", "loss_noise"))
@@ -212,6 +205,12 @@ def _loss_stage(p: dict[str, Any], shape: Shape) -> None:
         departure, drift = _departures(p, shape)
         mean, variance = mean + departure, variance + drift**2
     pm.Potential("losses", (seen * log_student_t(log_loss - mean, variance, pt)).sum())
+
+
+def _shares(name: str, weights: FloatArray) -> Any:
+    """Shares of one along the last axis, Dirichlet, as parts of a sum of Gamma variables: quickly compiled."""
+    parts = pm.Gamma(f"{name}_part", alpha=weights, beta=1.0, shape=weights.shape)
+    return pm.Deterministic(name, parts / parts.sum(axis=-1, keepdims=True))
 
 
 def _scale(p: dict[str, Any], name: str, n_series: int) -> Any:
@@ -239,7 +238,8 @@ def _departures(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:
     return levels[family] + (bent[:, :, None] * steps).sum(axis=1), drift * pt.sqrt(apart)[:, None]
 
 
-def _score_stage(p: dict[str, Any], shape: Shape) -> None:
+def _score_stage(priors: Priors, shape: Shape) -> None:
+    p = asdict(priors)
     rows, runs, wide, n_series = ANY_ROWS, shape.runs, shape.benchmarks, shape.series
     run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
     last = _data("last", np.zeros(runs, dtype=np.int32))
@@ -250,10 +250,9 @@ def _score_stage(p: dict[str, Any], shape: Shape) -> None:
     least = _data("least_variance", np.full(wide, 0.25))
     guess, is_open = _data("floor_guess", np.full(wide, 0.25)), _data("open", np.zeros(wide))
 
-    parts = pt.concatenate([pt.tile(p["weight_loss"][None], n_series), p["weight_compute"][None]])
-    weight = pm.Dirichlet("weight", parts, shape=n_series + 1)
+    weight = _shares("weight", np.array([p["weight_loss"]] * n_series + [p["weight_compute"]]))
     spread = pm.LogNormal("slope_spread", p["spread"], p["spread_sd"])
-    skew = _data("skew", np.ones(1))[0]
+    skew = _data("skew", np.ones(1))
     floor_z = pm.Normal("floor_z", 0.0, 1.0, shape=wide)
     luck_more = pm.Gamma("score_luck_over", alpha=p["luck_shape"], beta=p["luck_shape"] / p["luck_more"])
     luck_scale = pm.Deterministic("score_luck", p["luck"] + luck_more)
@@ -269,8 +268,8 @@ def _score_stage(p: dict[str, Any], shape: Shape) -> None:
         "run_moved", there * (expected[last] - start) / RUN_UNIT, there * astray / RUN_UNIT + (1 - there), shape=runs
     )
     reached = pm.Deterministic("run_progress", start + RUN_UNIT * moved)  # centred: scores say where a run stands
-    log_slope, height = _lines(p, spread, wide, skew, reached, start, there)
-    late = p["undecayed_score"] * pm.Normal("undecayed_z", 0.0, 1.0)
+    log_slope, height = _lines(p, spread, wide, skew[0], reached, start, there)
+    late = pm.Deterministic("undecayed_score", p["undecayed_score"] * pm.Normal("undecayed_z", 0.0, 1.0))
     dispersion_mean = pm.Normal("dispersion_mean", p["dispersion"], p["dispersion_sd"])
     dispersion = pm.Normal("dispersion", dispersion_mean, p["dispersion_spread"], shape=wide)
 
@@ -279,14 +278,10 @@ def _score_stage(p: dict[str, Any], shape: Shape) -> None:
     eta = height + pt.exp(log_slope) * position[:, None]
     if shape.pooled:
         eta = eta + own_heights
-    scatter, walk = binomial * pt.exp(dispersion), own_walk * pt.sqrt(behind)[:, None]
+    scatter, walk = binomial * pt.exp(dispersion), own_walk * pt.sqrt(behind)
 
-    def of_kind(ceiling: Any) -> Any:
-        log_density = log_density_of(score, eta, floor, top_of(floor, ceiling), scatter, least, walk, skew, pt)
-        return (seen * log_density).sum(axis=0)
-
-    rising, levelling, share = of_kind(p["ceiling"]), of_kind(p["early_ceiling"]), p["levelling_share"]
-    pm.Potential("scores", pt.logaddexp(pt.log1p(-share) + rising, pt.log(share) + levelling).sum())
+    kinds = priors.ceilings, priors.shares
+    pm.Potential("scores", log_likelihood(eta, floor, scatter, walk, score, seen, least, kinds, skew))
 
 
 def _families(p: dict[str, Any], shape: Shape) -> tuple[Any, Any]:

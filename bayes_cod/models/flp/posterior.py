@@ -26,9 +26,10 @@ LOSS: Final = "loss"
 SCORE: Final = "score"
 LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
-EASY_THIN, EASY_DEPTH = 2, 7
-"""Of score stages that a low-rank mass matrix fits, which mix well: draws for each that is kept and drawn anew, and how
-many doublings trajectories take at most, which are long while the matrix is not known."""
+SCORE_THIN = 2
+"""Draws of the score stage for each that is kept and drawn anew; what benchmarks share is correlated and needs many."""
+EASY_DEPTH = 7
+"""Doublings that trajectories take at most where a low-rank mass matrix fits, which are long while it is not known."""
 RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
 MORE_ROUNDS = 8
@@ -40,10 +41,10 @@ _models = CompiledModels()
 
 
 def _draw_loss(
-    shape: graph.Shape, data: Mapping[str, NDArray[Any]], settings: SamplerSettings, seed: int
+    shape: graph.Shape, priors: Priors, data: Mapping[str, NDArray[Any]], settings: SamplerSettings, seed: int
 ) -> xr.DataTree:
     """The loss stage: the losses of the rungs are data of both stages, so their posteriors are independent."""
-    compiled = _models.get((LOSS, shape), lambda: graph.build_loss(shape))
+    compiled = _models.get((LOSS, shape, priors), lambda: graph.build_loss(shape, priors))
     longer = replace(settings, draws=settings.draws * LOSS_THIN, adaptation="low_rank")
     return _draw_thinned(compiled, graph.of_stage(data, LOSS), longer, LOSS_THIN, seed)
 
@@ -104,7 +105,7 @@ class Posterior:
 
     def __post_init__(self) -> None:
         self._shape = graph.Shape.of(self.evidence)
-        self._data = graph.arrays(self.evidence, self.scale, self._shape, self.priors)
+        self._data = graph.arrays(self.evidence, self.scale, self._shape)
         self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler), self.seed)
 
     @property
@@ -168,20 +169,20 @@ class Posterior:
     def _draw(self, parts: Mapping[str, SamplerSettings], seed: int) -> None:
         """Draws of the loss stage, of forms, or of both."""
         loss, forms = ([part for part in parts if (part == LOSS) == is_loss] for is_loss in (True, False))
-        beside = 1 if (LOSS, self._shape) in _models else 2  # compiled in a process of its own while the forms are
+        compiled = (LOSS, self._shape, self.priors) in _models
+        beside = 1 if compiled else 2  # compiled in a process of its own while the forms are
         drawn = Parallel(n_jobs=beside, backend="loky", return_as="generator")(
-            delayed(_draw_loss)(self._shape, self._data, parts[part], seed) for part in loss
+            delayed(_draw_loss)(self._shape, self.priors, self._data, parts[part], seed) for part in loss
         )
         self._trees |= {form: self._draw_form(form, parts[form], seed) for form in forms}
         self._trees |= dict(zip(loss, drawn, strict=True))
         self._join()
 
     def _draw_form(self, form: str, settings: SamplerSettings, seed: int) -> xr.DataTree:
-        compiled = _models.get((SCORE, self._shape), lambda: graph.build_score(self._shape))
-        thin = 1
+        compiled = _models.get((SCORE, self._shape, self.priors), lambda: graph.build_score(self._shape, self.priors))
         if settings.mass_matrix(compiled.density.n_dim) == "low_rank":
-            settings, thin = replace(settings, max_depth=EASY_DEPTH), EASY_THIN
-        tree = _draw_thinned(compiled, self._data_of(form), settings, thin, seed)
+            settings = replace(settings, max_depth=min(EASY_DEPTH, settings.max_depth))
+        tree = _draw_thinned(compiled, self._data_of(form), settings, SCORE_THIN, seed)
         self._redraw(form, tree, (seed,), ROUNDS)
         return tree
 

@@ -1,7 +1,7 @@
 """Every prior of Bayesian FLP in one place, each with its reason.
 
 Progress is measured in standard deviations of the final rungs, with 0 at their mean, so slopes and scales mean the
-same on every ladder. All values are data of the compiled model, so changing one needs no new compilation.
+same on every ladder. They are constants of the compiled model, which is half as large as with priors among its data.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp import posterior as of_posterior
 from bayes_cod.models.flp.forecaster import BayesianFLP
-from bayes_cod.models.flp.posterior import CAREFUL_ACCEPT, MORE_ROUNDS, RETRY_DRAWS, Posterior
+from bayes_cod.models.flp.posterior import CAREFUL_ACCEPT, MORE_ROUNDS, RETRY_DRAWS, SCORE_THIN, Posterior
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.redraw import ROUNDS
@@ -162,7 +162,7 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
         assert again.target_accept == CAREFUL_ACCEPT > short.target_accept and again.draws == short.draws
     else:
         assert again.target_accept == short.retry_accept and again.draws == longer * short.draws
-    assert fitted.gate_passed and len(fitted.draws) == 2 * again.draws
+    assert fitted.gate_passed and len(fitted.draws) == 2 * again.draws // SCORE_THIN
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
     again = passes_after > 1 + drawn_on
     assert rounds == [ROUNDS] * passes_after
     assert sampled == ["loss", "logistic"] + (["logistic"] if again else [])
-    assert fitted.gate_passed and len(fitted.draws) == 2 * short.draws * (2 * RETRY_DRAWS if again else 1)
+    assert fitted.gate_passed and len(fitted.draws) == 2 * short.draws * (2 * RETRY_DRAWS if again else 1) // SCORE_THIN
 
 
 def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch)
     fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
     fitted.forecast([NEAR])
     assert sampled == ["loss", "logistic", "logistic"] and not fitted.gate_passed
-    assert fitted.diagnostics["quantity"].tolist() == ["a", "a"] and len(fitted.draws) == 2 * short.draws
+    assert fitted.diagnostics["quantity"].tolist() == ["a", "a"] and len(fitted.draws) == 2 * short.draws // SCORE_THIN
 
 
 def test_the_gate_fails_on_few_draws() -> None:

@@ -19,13 +19,13 @@ type Point = dict[str, np.ndarray]
 def data() -> dict[str, np.ndarray]:
     evidence = gather(loss_ladder(), EvidenceSettings())
     shape = graph.Shape.of(evidence)
-    return graph.of_stage(graph.arrays(evidence, Scale.of(evidence), shape, Priors()), "score")
+    return graph.of_stage(graph.arrays(evidence, Scale.of(evidence), shape), "score")
 
 
 @pytest.fixture(scope="module")
 def model() -> pm.Model:
     evidence = gather(loss_ladder(), EvidenceSettings())
-    return graph.build_score(graph.Shape.of(evidence))
+    return graph.build_score(graph.Shape.of(evidence), Priors())
 
 
 def evaluate(model: pm.Model, data: dict[str, np.ndarray], point: Point, **changed: np.ndarray) -> tuple[float, Point]:
@@ -70,6 +70,6 @@ def test_slopes_are_known_of_benchmarks_that_move(data: dict[str, np.ndarray]) -
     flat = np.array(evidence.score)
     flat[:, place["steep"]] = evidence.chance[place["steep"]]
     shape = graph.Shape.of(evidence)
-    changed = graph.arrays(replace(evidence, score=flat), Scale.of(evidence), shape, Priors())
+    changed = graph.arrays(replace(evidence, score=flat), Scale.of(evidence), shape)
     assert changed["known"][place["steep"]] == 0
     assert (changed["known"][len(place) :] == 0).all() and (changed["there"][evidence.n_rungs :] == 0).all()

@@ -24,7 +24,7 @@ from bayes_cod.models.flp.conditionals import (
     log_density_of_scale,
     mean_given,
 )
-from bayes_cod.models.flp.evidence import EvidenceSettings, gather
+from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
 from bayes_cod.models.flp.forecaster import SAMPLER
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
@@ -35,28 +35,39 @@ SKEW = 0.3
 EVIDENCE = gather(loss_ladder(), EvidenceSettings())
 N_BENCHMARK = len(EVIDENCE.benchmarks)
 OF_GROUP = ("slope_mean", "slope_spread", "dispersion_mean")
-NAMES = ("weight", "run_progress", "undecayed_z", "score_luck", "shared_walk", "own_walk", *OF_GROUP, *OWN)
+NAMES = ("weight", "run_progress", "undecayed_score", "score_luck", "shared_walk", "own_walk", *OF_GROUP, *OWN)
+RISING = Priors(levelling_share=1e-200)
+"""All benchmarks of one kind."""
 OF_POOL = ("family_shift", "family_height", "family_height_sd")
 
 
 @pytest.fixture(scope="module")
 def data() -> dict[str, np.ndarray]:
     shape = graph.Shape.of(EVIDENCE)
-    return graph.of_stage(graph.arrays(EVIDENCE, Scale.of(EVIDENCE), shape, Priors(), SKEW), "score")
+    return graph.of_stage(graph.arrays(EVIDENCE, Scale.of(EVIDENCE), shape, SKEW), "score")
 
 
-@pytest.fixture(scope="module")
-def model(data: dict[str, np.ndarray]) -> pm.Model:
-    built = graph.build_score(graph.Shape.of(EVIDENCE))
+def score_stage(evidence: Evidence, data: dict[str, np.ndarray], priors: Priors) -> pm.Model:
+    built = graph.build_score(graph.Shape.of(evidence), priors)
     with built:
         pm.set_data(data)
     return built
 
 
 @pytest.fixture(scope="module")
+def model(data: dict[str, np.ndarray]) -> pm.Model:
+    return score_stage(EVIDENCE, data, Priors())
+
+
+@pytest.fixture(scope="module")
+def rising(data: dict[str, np.ndarray]) -> pm.Model:
+    return score_stage(EVIDENCE, data, RISING)
+
+
+@pytest.fixture(scope="module")
 def posterior(data: dict[str, np.ndarray]) -> xr.Dataset:
     shape = graph.Shape.of(EVIDENCE)
-    compiled = of_posterior._models.get(("score", shape), lambda: graph.build_score(shape))
+    compiled = of_posterior._models.get(("score", shape, Priors()), lambda: graph.build_score(shape, Priors()))
     short = replace(SAMPLER, draws=150, tune=200, cores=1)
     return sampling.sample(compiled, data, short, 1)["posterior"].to_dataset()
 
@@ -115,10 +126,7 @@ def check_density(model: pm.Model, data: dict[str, np.ndarray], column: int, nam
 
 
 def check_density_of_run(model: pm.Model, data: dict[str, np.ndarray], run: int, names: tuple[str, ...]) -> None:
-    """That of where a run stands, with all benchmarks of one kind."""
-    rising = Priors(levelling_share=1e-200)
-    with model:
-        pm.set_data({"priors": rising.vector()})
+    """That of where a run stands, in a model with all benchmarks of one kind."""
     start, at = start_of(model, run), evaluated(model, names)
     _, here = at(start)
     of_graph, places = [], []
@@ -131,11 +139,9 @@ def check_density_of_run(model: pm.Model, data: dict[str, np.ndarray], run: int,
         assert drawn["height"] == pytest.approx(here["height"]) and drawn["log_slope"] == pytest.approx(
             here["log_slope"]
         )
-    with model:
-        pm.set_data({"priors": Priors().vector()})
     common = Common.of(here, data)
     own = own_parameters(here, common, N_BENCHMARK)
-    curves = Curves.of(own, np.zeros(own.shape[:2], dtype=np.int64), data, rising)
+    curves = Curves.of(own, np.zeros(own.shape[:2], dtype=np.int64), data, RISING)
     conditional = OfRun(common, curves, data, run)
     ours = conditional.log_density(np.array(places)[None, :, None])[0]
     assert np.ptp(of_graph) > 0.1 and np.diff(ours) == pytest.approx(np.diff(of_graph), abs=1e-6)
@@ -147,20 +153,17 @@ def test_the_density_is_that_of_the_graph(model: pm.Model, data: dict[str, np.nd
 
 
 @pytest.mark.parametrize("run", [0, EVIDENCE.n_runs - 1])
-def test_the_density_of_a_run_is_that_of_the_graph(model: pm.Model, data: dict[str, np.ndarray], run: int) -> None:
-    check_density_of_run(model, data, run, NAMES)
+def test_the_density_of_a_run_is_that_of_the_graph(rising: pm.Model, data: dict[str, np.ndarray], run: int) -> None:
+    check_density_of_run(rising, data, run, NAMES)
 
 
 def test_the_densities_are_those_of_the_graph_with_pooled_families() -> None:
     evidence = gather(loss_ladder(checkpoints=5), EvidenceSettings(), pool_ladder())
-    shape = graph.Shape.of(evidence)
-    data = graph.of_stage(graph.arrays(evidence, Scale.of(evidence), shape, Priors(), SKEW), "score")
-    built = graph.build_score(shape)
-    with built:
-        pm.set_data(data)
-    check_density(built, data, 1, (*NAMES, *OF_POOL))
+    data = graph.of_stage(graph.arrays(evidence, Scale.of(evidence), graph.Shape.of(evidence), SKEW), "score")
+    check_density(score_stage(evidence, data, Priors()), data, 1, (*NAMES, *OF_POOL))
+    rising = score_stage(evidence, data, RISING)
     for run in (0, evidence.n_runs - 1):
-        check_density_of_run(built, data, run, (*NAMES, *OF_POOL))
+        check_density_of_run(rising, data, run, (*NAMES, *OF_POOL))
 
 
 @pytest.mark.parametrize("name", ["slope_spread", "slope_mean", "dispersion_mean"])
@@ -168,9 +171,7 @@ def test_the_density_of_what_benchmarks_share_is_that_of_the_graph(data: dict[st
     """Slopes, heights and scatters are held; slopes that rungs tell nothing of are sampled in units of the spread."""
     priors, known = Priors(), np.arange(len(data["known"])) % 3 > 0
     data = data | {"known": known.astype(float)}
-    model = graph.build_score(graph.Shape.of(EVIDENCE))
-    with model:
-        pm.set_data(data)
+    model = score_stage(EVIDENCE, data, priors)
     at, start = evaluated(model, NAMES), start_of(model, 5)
     _, here = at(start)
     values, of_graph = np.array([-2.0, -1.2, -0.3]), []
