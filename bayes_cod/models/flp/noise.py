@@ -14,9 +14,8 @@ TAIL_DEGREES = 5
 
 def log_student_t(deviation: Any, variance: Any, module: Any) -> Any:
     """Log density without its constant; `variance` is the scale squared."""
-    with_tails = variance + deviation**2 / TAIL_DEGREES
-    ratio = variance / with_tails
-    return 0.5 * module.log(ratio**TAIL_DEGREES / with_tails)
+    with_tails = module.log(variance + deviation**2 / TAIL_DEGREES)
+    return 0.5 * (TAIL_DEGREES * module.log(variance) - (TAIL_DEGREES + 1) * with_tails)
 
 
 def variance_at(mean: Any, scatter: Any, least: Any, module: Any) -> Any:
