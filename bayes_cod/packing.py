@@ -75,7 +75,10 @@ class Packing:
         values, sizes = (pytensor.shared(array, name=name) for name, array in self.packed({}).items())
         kinds = tuple((array.ndim, str(array.dtype)) for array in self.arrays.values())
         taken = Unpack(kinds)(values, sizes, return_list=True) if kinds else []
-        return pm.do(model, dict(zip(self.arrays, taken, strict=True)))
+        packed = pm.do(model, dict(zip(self.arrays, taken, strict=True)))
+        order = [variable.name for variable in model.free_RVs]
+        packed.free_RVs.sort(key=lambda variable: order.index(variable.name))  # by which a seed's draws go
+        return packed
 
 
 class Unpack(Op):  # type: ignore[misc]  # PyTensor has no types
