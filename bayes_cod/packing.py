@@ -1,7 +1,7 @@
 """All data of a PyMC model in two containers, out of which the model takes its arrays.
 
-nutpie compiles a piece of code for every container, which took a second and a half each on a slow machine, more than
-the model itself. The arrays may change their sizes from fit to fit, not their number of axes.
+nutpie compiles a piece of code for every container, which took a second and a half each on a slow machine. The
+arrays may change their sizes from fit to fit, not their number of axes.
 """
 
 from __future__ import annotations
