@@ -6,6 +6,7 @@ arrays may change their sizes from fit to fit, not their number of axes.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -110,8 +111,8 @@ class Unpack(Op):  # type: ignore[misc]  # PyTensor has no types
             place += 2 + axes
 
 
-def _compiled(op: Unpack, **_: Any) -> Callable[..., Any]:
-    """The same as `Unpack.perform`, line by line as numba wants it."""
+def _compiled(op: Unpack, **_: Any) -> tuple[Callable[..., Any], int]:
+    """The same as `Unpack.perform`, line by line as numba wants it, and a number by which compiled lines are cached."""
     lines, place = ["def unpack(values, sizes):"], 0
     for number, (axes, dtype) in enumerate(op.kinds):
         shape = "".join(f"sizes[{place + 2 + axis}], " for axis in range(axes))
@@ -119,8 +120,8 @@ def _compiled(op: Unpack, **_: Any) -> Callable[..., Any]:
         lines.append(f"    a{number} = values[sizes[{place}]:sizes[{place + 1}]].reshape(({shape})){cast}")
         place += 2 + axes
     lines.append(f"    return {', '.join(f'a{number}' for number in range(len(op.kinds)))}")
-    compiled: Callable[..., Any] = numba_njit(compile_numba_function_src("\n".join(lines), "unpack", {"np": np}))
-    return compiled
+    source = "\n".join(lines)
+    return numba_njit(compile_numba_function_src(source, "unpack", {"np": np})), zlib.crc32(source.encode())
 
 
 register_funcify_default_op_cache_key(Unpack)(_compiled)

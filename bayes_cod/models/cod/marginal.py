@@ -15,16 +15,15 @@ import numba
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.gradient import disconnected_type
 from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+
+from bayes_cod.models.with_gradient import WithGradient, version_of
 
 type FloatArray = NDArray[np.float64]
 
 _LOG_ROOT = 0.5 * math.log(2 * math.pi)
-_VERSION = 4  # part of numba's cache key: raise it with every change of the arithmetic
 
 
 @numba.njit(cache=True)
@@ -263,35 +262,15 @@ def evaluate(
     return log_likelihood, by_compute, by_slope, by_spread, by_walk, by_luck, d_hazard, by_level, density
 
 
-class MarginalLikelihood(Op):
+class MarginalLikelihood(WithGradient):
     """`evaluate` in a PyTensor graph: the log likelihood, its derivatives, and the readings' log densities.
 
-    Only the first output may be differentiated, and only by the parameters, the first seven inputs.
+    The parameters are the first seven inputs.
     """
 
-    __props__ = ()
-    _PARAMETERS = 7
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """As `evaluate`."""
-        variables = [pt.as_tensor_variable(value) for value in inputs]
-        derivatives = [variable.type() for variable in variables[: self._PARAMETERS]]
-        return Apply(self, variables, [pt.dscalar(), *derivatives, pt.dvector()])
-
-    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
-        """Without numba's backend."""
-        values = [value.item() if value.ndim == 0 else value for value in inputs]
-        for store, value in zip(outputs, evaluate(*values), strict=True):
-            store[0] = np.asarray(value)
-
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Data are not differentiated."""
-        return [[i < self._PARAMETERS] + [False] * (self._PARAMETERS + 1) for i in range(len(node.inputs))]
-
-    def pullback(self, inputs: Any, outputs: Any, output_gradients: Any) -> list[Any]:
-        """The derivatives were computed along with the value."""
-        parts = [output_gradients[0] * outputs[1 + i] for i in range(self._PARAMETERS)]
-        return [*parts, *(disconnected_type() for _ in inputs[self._PARAMETERS :])]
+    n_parameters = 7
+    further = (pt.dvector,)
+    evaluate = staticmethod(evaluate)
 
 
 @register_funcify_default_op_cache_key(MarginalLikelihood)  # type: ignore[untyped-decorator]
@@ -353,4 +332,4 @@ def _compiled(op: MarginalLikelihood, node: Apply, **kwargs: Any) -> Any:
             density,
         )
 
-    return marginal_likelihood, _VERSION
+    return marginal_likelihood, version_of(__name__)

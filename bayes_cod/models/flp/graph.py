@@ -160,7 +160,7 @@ def _fill(values: NDArray[Any], shape: tuple[int, ...], empty: float) -> NDArray
 def build_loss(shape: Shape, priors: Priors) -> pm.Model:
     """The loss stage for a shape, with placeholder data."""
     with pm.Model() as model:
-        _loss_stage(asdict(priors), shape)
+        _loss_stage(priors, shape)
     return model
 
 
@@ -175,7 +175,8 @@ def _data(name: str, value: NDArray[Any]) -> Any:
     return pm.Data(name, value)
 
 
-def _loss_stage(p: dict[str, Any], shape: Shape) -> None:
+def _loss_stage(priors: Priors, shape: Shape) -> None:
+    p = asdict(priors)
     rows, runs, n_series = ANY_ROWS, shape.runs, shape.series
     run, undecayed = _data("run", np.zeros(rows, dtype=np.int32)), _data("undecayed", np.zeros(rows))
     size, tokens = _data("size", np.zeros(rows)), _data("tokens", np.zeros(rows))

@@ -10,23 +10,17 @@ tests hold the two against each other.
 
 from __future__ import annotations
 
-import inspect
 import math
-import sys
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
-import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.gradient import DisconnectedType, grad_undefined
-from pytensor.graph.basic import Apply, Variable
-from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
 from bayes_cod.models.flp.noise import TAIL_DEGREES
+from bayes_cod.models.with_gradient import WithGradient, version_of
 
 type FloatArray = NDArray[np.float64]
 
@@ -35,46 +29,7 @@ FARTHEST = 700.0
 DERIVED = ("eta", "floor", "scatter", "walk")
 """Inputs by which there are derivatives; they come first."""
 
-_fast: Callable[[Any], Any] = numba.njit(error_model="numpy", fastmath=False)
-
-
-class ScoresOfKinds(Op):
-    """Log likelihood of all scores, up to a constant, and its derivatives.
-
-    Inputs, with axes ``(row, benchmark)``: `eta` ``(row, benchmark)``, `floor` and `scatter` ``(benchmark,)``, `walk`
-    ``(row,)``; then what nothing is derived by: `score` and `seen`, its weight, ``(row, benchmark)``, `least`
-    ``(benchmark,)``, `ceiling` and `share` of the kinds ``(kind,)``, and `skew` ``(1,)``, all as in
-    `noise.mean_and_variance`. Outputs: the log likelihood, and its derivatives by the first four inputs, which can't be
-    derived further.
-    """
-
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply:
-        """A node of the graph."""
-        given = [pt.as_tensor_variable(value) for value in inputs]
-        return Apply(self, given, [pt.dscalar(), *(variable.type() for variable in given[: len(DERIVED)])])
-
-    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[list[Any]]) -> None:
-        """As part of a graph that is not compiled itself."""
-        for storage, value in zip(output_storage, _with_gradient(*inputs), strict=True):
-            storage[0] = value
-
-    def pullback(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Variable]
-    ) -> list[Variable]:
-        """Gradients: what was computed along with the likelihood."""
-        if not all(isinstance(cotangent.type, DisconnectedType) for cotangent in cotangents[1:]):
-            raise NotImplementedError("second derivatives of the likelihood of scores")
-        derived = [cotangents[0] * outputs[1 + place] for place in range(len(DERIVED))]
-        return derived + [grad_undefined(self, n, inputs[n]) for n in range(len(DERIVED), len(inputs))]
-
-
-def log_likelihood(
-    eta: Any, floor: Any, scatter: Any, walk: Any, score: Any, seen: Any, least: Any, kinds: tuple[Any, Any], skew: Any
-) -> Any:
-    """Log likelihood of scores as part of a graph; see `ScoresOfKinds`. `kinds` has their ceilings and shares."""
-    return ScoresOfKinds()(eta, floor, scatter, walk, score, seen, least, *kinds, skew)[0]
+_fast: Callable[[Any], Any] = numba.njit(error_model="numpy")
 
 
 @_fast
@@ -194,9 +149,27 @@ def _with_gradient(
     return total, all_eta, all_floor, all_scatter, all_walk
 
 
+class ScoresOfKinds(WithGradient):
+    """Log likelihood of all scores, up to a constant, and its derivatives.
+
+    Inputs, with axes ``(row, benchmark)``: `eta` ``(row, benchmark)``, `floor` and `scatter` ``(benchmark,)``, `walk`
+    ``(row,)``; then the data: `score` and `seen`, its weight, ``(row, benchmark)``, `least` ``(benchmark,)``, `ceiling`
+    and `share` of the kinds ``(kind,)``, and `skew` ``(1,)``, all as in `noise.mean_and_variance`.
+    """
+
+    n_parameters = len(DERIVED)
+    evaluate = staticmethod(_with_gradient)
+
+
 def _compiled(op: ScoresOfKinds, **_: Any) -> tuple[Callable[..., Any], int]:
-    """What numba compiles, and a number that changes with this file, by which compiled code is cached."""
-    return _with_gradient, zlib.crc32(inspect.getsource(sys.modules[__name__]).encode())
+    return _with_gradient, version_of(__name__, TAIL_DEGREES)
 
 
 register_funcify_default_op_cache_key(ScoresOfKinds)(_compiled)
+
+
+def log_likelihood(
+    eta: Any, floor: Any, scatter: Any, walk: Any, score: Any, seen: Any, least: Any, kinds: tuple[Any, Any], skew: Any
+) -> Any:
+    """Log likelihood of scores as part of a graph; see `ScoresOfKinds`. `kinds` has their ceilings and shares."""
+    return ScoresOfKinds()(eta, floor, scatter, walk, score, seen, least, *kinds, skew)[0]

@@ -10,6 +10,7 @@ from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.likelihood import DERIVED, ScoresOfKinds, log_likelihood
 from bayes_cod.models.flp.noise import log_density_of
 from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.with_gradient import version_of
 
 ROWS, WIDE = 7, 5
 PRIORS = Priors()
@@ -80,3 +81,9 @@ def test_a_gradient_is_not_derived_further(scores: Arrays) -> None:
 def test_compiled_code_is_kept_by_a_key() -> None:
     op = ScoresOfKinds()
     assert numba_funcify_and_cache_key(op)[1] == numba_funcify_and_cache_key(ScoresOfKinds())[1]
+
+
+def test_compiled_code_changes_with_what_it_was_compiled_from() -> None:
+    version = version_of("bayes_cod.models.flp.likelihood", 5)
+    assert version == version_of("bayes_cod.models.flp.likelihood", 5)
+    assert len({version, version_of("bayes_cod.models.flp.likelihood", 6), version_of("bayes_cod.laws", 5)}) == 3
