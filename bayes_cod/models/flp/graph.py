@@ -190,7 +190,6 @@ def _loss_stage(priors: Priors, shape: Shape) -> None:
     exponent = pm.Normal("log_exponent", p["exponent"], p["exponent_sd"], shape=(n_series, 2))
     rise = pm.HalfNormal("undecayed_loss", p["undecayed_loss"], shape=n_series)
     luck_scale, noise = (_scale(p, name, n_series) for name in ("loss_luck", "loss_noise"))
-    luck = pm.Normal("run_loss_luck", 0.0, 1.0, shape=runs)
     law = laws.params_tokens_loss(
         pt.exp(size)[:, None],
         pt.exp(tokens)[:, None],
@@ -200,12 +199,27 @@ def _loss_stage(priors: Priors, shape: Shape) -> None:
         share[:, 2],
         pt.exp(exponent[:, 1]),
     )
-    mean = reference + p["level_sd"] * level + pt.log(law) + undecayed[:, None] * rise + luck_scale * luck[run][:, None]
+    mean = reference + p["level_sd"] * level + pt.log(law) + undecayed[:, None] * rise
     variance = noise**2 + se**2
     if shape.pooled:
         departure, drift = _departures(p, shape)
         mean, variance = mean + departure, variance + drift**2
-    pm.Potential("losses", (seen * log_student_t(log_loss - mean, variance, pt)).sum())
+    deviation = log_loss - mean
+    luck = _luck(deviation, luck_scale, seen / variance, run, runs)
+    pm.Potential("losses", (seen * log_student_t(deviation - luck_scale * luck[run][:, None], variance, pt)).sum())
+
+
+def _luck(deviation: Any, scale: Any, weight: Any, run: Any, runs: int) -> Any:
+    """Standard normal luck of every run, sampled as its deviation from where the run's losses put it.
+
+    The same model, without the funnel where luck is large: a run with one row fixes its luck, if noise is small.
+    """
+    informed = pt.zeros(runs)[run].inc((weight * scale**2).sum(axis=1)) + 1
+    centre = pt.zeros(runs)[run].inc((weight * scale * deviation).sum(axis=1)) / informed
+    apart = pm.Normal("run_loss_luck_apart", 0.0, 1.0, shape=runs)
+    luck = pm.Deterministic("run_loss_luck", centre + apart / pt.sqrt(informed))
+    pm.Potential("luck", 0.5 * (apart**2 - luck**2 - pt.log(informed)).sum())
+    return luck
 
 
 def _shares(name: str, weights: FloatArray) -> Any:
