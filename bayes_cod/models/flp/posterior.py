@@ -34,8 +34,10 @@ RETRY_DRAWS = 2
 """Draws of the one retry, in multiples of the twofold that a retry takes anyhow: benchmarks near chance move slowly."""
 MORE_ROUNDS = 8
 """Rounds, `ROUNDS` at a time, in which a form is drawn on without the sampler while chains disagree on scores alone."""
+APART = 1.05
+"""R-hat of most scores from which on runs stand elsewhere in each chain: then another start helps, not more draws."""
 CAREFUL_ACCEPT = 0.99
-"""Target acceptance of the retry where nothing but divergences failed: more draws would only bring more of them."""
+"""Target acceptance of the retry where more draws would only bring more divergences."""
 
 _models = CompiledModels()
 
@@ -127,12 +129,10 @@ class Posterior:
         With `retry`, what fails is drawn on, and then once more, longer or in smaller steps, if it was not before. Of
         two tries that fail, the one with fewer failures stays.
         """
-        gates = self._gates(points, labels)
-        while retry and self._draw_on(gates, labels):
-            gates = self._gates(points, labels)
+        gates = self._drawn_on_gates(points, labels) if retry else self._gates(points, labels)
         before = dict(self._trees)
-        if retry and self._draw_again(gates):
-            again = self._gates(points, labels)
+        if retry and self._draw_again(gates, labels):
+            again = self._drawn_on_gates(points, labels)
             worse = [part for part, gate in again.items() if len(gate.failed) > len(gates[part].failed)]
             if worse:  # by chance a chain of the second try may stay where runs stand anywhere
                 self._trees |= {part: before[part] for part in worse}
@@ -148,6 +148,11 @@ class Posterior:
         }
         return None if gate.failed.difference(*of.values()) else tuple(name for name, own in of.items() if own)
 
+    def _apart(self, part: str, gate: Gate, labels: Sequence[str]) -> bool:
+        """Whether chains of a form stand apart on most scores: neither rounds nor more draws bring them together."""
+        scores = gate.table["quantity"].isin(_scores_of(part, self.evidence.benchmarks, labels))
+        return bool(gate.table.loc[scores, "r_hat"].median() > APART)
+
     def _gates(self, points: Points, labels: Sequence[str]) -> dict[str, Gate]:
         """The gate of the loss stage and of every form; chains of different forms are not one another's copies."""
 
@@ -162,6 +167,13 @@ class Posterior:
             tree, latent = self._trees[form], ahead(form, form).latent
             reported = sampling.by_label(_latent(form), self.evidence.benchmarks, labels, latent, tree)
             gates[form] = sampling.gate(reported, tree)
+        return gates
+
+    def _drawn_on_gates(self, points: Points, labels: Sequence[str]) -> dict[str, Gate]:
+        """The gates after forms were drawn on as far as that may help."""
+        gates = self._gates(points, labels)
+        while self._draw_on(gates, labels):
+            gates = self._gates(points, labels)
         return gates
 
     # ---------------------------------------------------------------- drawing
@@ -193,12 +205,13 @@ class Posterior:
         tree["posterior"] = xr.DataTree(new)
 
     def _draw_on(self, gates: Mapping[str, Gate], labels: Sequence[str]) -> bool:
-        """Forms of which nothing but scores failed, drawn on a few rounds without the sampler; whether any were."""
+        """Forms of which only some scores failed, drawn on a few rounds without the sampler; whether any were."""
         stuck = [
             form
             for form in self.forms
             if gates[form].failed
             and gates[form].failed <= _scores_of(form, self.evidence.benchmarks, labels)
+            and not self._apart(form, gates[form], labels)
             and self._drawn_on[form] < MORE_ROUNDS
         ]
         for form in stuck:
@@ -208,18 +221,19 @@ class Posterior:
             self._join()
         return bool(stuck)
 
-    def _draw_again(self, gates: Mapping[str, Gate]) -> bool:
+    def _draw_again(self, gates: Mapping[str, Gate], labels: Sequence[str]) -> bool:
         """What still fails sampled once more, from elsewhere, longer or in smaller steps; whether there was any."""
         failed = {part: gate for part, gate in gates.items() if not gate.passed and part not in self._drawn_again}
         self._drawn_again |= set(failed)
         if failed:
-            self._draw({part: self._second_try(gate) for part, gate in failed.items()}, _elsewhere(self.seed))
+            tries = {part: self._second_try(gate, self._apart(part, gate, labels)) for part, gate in failed.items()}
+            self._draw(tries, _elsewhere(self.seed))
         return bool(failed)
 
-    def _second_try(self, gate: Gate) -> SamplerSettings:
-        """How to draw again what failed: in smaller steps if it diverged but mixed, else longer."""
+    def _second_try(self, gate: Gate, apart: bool) -> SamplerSettings:
+        """How to draw again what failed: in smaller steps if it only diverged or chains stood apart, else longer."""
         own = self.sampler
-        if gate.only_diverged:
+        if gate.only_diverged or apart:
             return replace(own, tune=2 * own.tune, target_accept=CAREFUL_ACCEPT)
         more = RETRY_DRAWS * own.retry_times
         return replace(own, draws=own.draws * more, tune=2 * own.tune, target_accept=own.retry_accept)

@@ -132,8 +132,11 @@ def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianF
     assert np.array_equal(half.loss_level, once.loss_level[::2])
 
 
-@pytest.mark.parametrize("failing_of", ["x", DIVERGENCES])
-def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch, failing_of: str) -> None:
+ALL_SCORES = [f"latent score, logistic, {name}, target target" for name in BENCHMARKS]
+
+
+@pytest.mark.parametrize("failing_of", [["x"], [DIVERGENCES], ALL_SCORES])
+def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch, failing_of: list[str]) -> None:
     drawn: list[tuple[str, SamplerSettings]] = []
     seeds: list[int] = []
     draw = Posterior._draw
@@ -147,7 +150,7 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
 
     def failing(self: Posterior, *args: object) -> dict[str, Gate]:
         found = gates(self, *args)  # type: ignore[arg-type]
-        good, bad = (pd.DataFrame({"quantity": [failing_of], "passed": [value]}) for value in (True, False))
+        good, bad = (pd.DataFrame({"quantity": failing_of, "r_hat": 1.1, "passed": value}) for value in (True, False))
         return dict.fromkeys(found, Gate(good)) | {"logistic": Gate(bad if len(drawn) == 2 else good)}
 
     monkeypatch.setattr(Posterior, "_draw", watched)
@@ -158,7 +161,7 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
     assert drawn[:2] == [("loss", short), ("logistic", short)] and [part for part, _ in drawn[2:]] == ["logistic"]
     assert len(set(seeds)) == len(seeds) == 2  # from the same start a chain may end where it ended before
     again, longer = drawn[2][1], 2 * RETRY_DRAWS
-    if failing_of == DIVERGENCES:  # more draws would bring more of them
+    if failing_of != ["x"]:  # more draws would bring more divergences, and don't bring chains together that stand apart
         assert again.target_accept == CAREFUL_ACCEPT > short.target_accept and again.draws == short.draws
     else:
         assert again.target_accept == short.retry_accept and again.draws == longer * short.draws
@@ -190,7 +193,7 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
         return anew(*args)
 
     def stuck(self: Posterior, *args: object) -> dict[str, Gate]:
-        table = pd.DataFrame({"quantity": [failing], "passed": [len(rounds) >= passes_after]})
+        table = pd.DataFrame({"quantity": [failing], "r_hat": 1.02, "passed": [len(rounds) >= passes_after]})
         good = Gate(table.assign(passed=True))
         return dict.fromkeys(gates(self, *args), good) | {"logistic": Gate(table)}
 
@@ -217,8 +220,10 @@ def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch)
     def failing(self: Posterior, *args: object) -> dict[str, Gate]:
         found = gates(self, *args)  # type: ignore[arg-type]
         wrong = ["a", "b"] if len(sampled) > 2 else ["a"]
-        good = Gate(pd.DataFrame({"quantity": ["a"], "passed": [True]}))
-        return dict.fromkeys(found, good) | {"logistic": Gate(pd.DataFrame({"quantity": wrong, "passed": False}))}
+        good = Gate(pd.DataFrame({"quantity": ["a"], "r_hat": 1.0, "passed": [True]}))
+        return dict.fromkeys(found, good) | {
+            "logistic": Gate(pd.DataFrame({"quantity": wrong, "r_hat": 1.1, "passed": False}))
+        }
 
     monkeypatch.setattr(Posterior, "_draw", watched)
     monkeypatch.setattr(Posterior, "_gates", failing)
