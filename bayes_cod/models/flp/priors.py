@@ -58,9 +58,9 @@ class Priors(Hyperparameters):
         Floor of open questions: the first times ``e^x`` below x = 0 and ``1 + x`` above it, x Normal: a median of
         three quarters of a point, from nothing to ten points, without a long ridge where it is next to nothing.
     ceiling, early_ceiling, levelling_share
-        Share of what lies above the floor that stays unanswered, fixed: of most benchmarks next to nothing (with one in
-        a hundred the intervals of solved ones end below what they reach), of a share of them, which is fixed too, more
-        (wrong keys, questions that no training answers). Which level off early is summed out.
+        Share of what lies above the floor that stays unanswered, fixed: of most benchmarks next to nothing, of a share
+        of them, which is fixed too, more (wrong keys, questions that no training answers). Which level off early is
+        summed out.
     luck, luck_more, luck_shape
         Scale of the luck of a run in progress that all its benchmarks share, beyond its loss: the least it may be, as
         the sampler would meet a funnel below, and what it is more, Gamma (mean, shape), not so large that runs stand
@@ -115,7 +115,7 @@ class Priors(Hyperparameters):
     open_floor: float = 0.02
     open_floor_mean: float = -1.0
     open_floor_sd: float = 1.5
-    ceiling: float = 0.001
+    ceiling: float = 0.01
     early_ceiling: float = 0.12
     levelling_share: float = 0.3
     luck: float = 0.02
