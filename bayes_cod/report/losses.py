@@ -43,8 +43,9 @@ def losses_section(run: Run) -> Section | None:
 
 
 _READING = (
-    "Above: losses of the rungs beside the law in size and tokens, and the targets' losses. Below: score against loss, "
-    "checkpoints along training as small dots. The curve is drawn with all parts of progress moving together."
+    "The first pictures show losses of the rungs beside the law in size and tokens, and the targets' losses; the "
+    "others score against loss, with checkpoints along training as small dots. The curve is drawn with all parts of "
+    "progress moving together."
 )
 
 
