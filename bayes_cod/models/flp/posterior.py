@@ -195,14 +195,13 @@ class Posterior:
         if settings.mass_matrix(compiled.density.n_dim) == "low_rank":
             settings = replace(settings, max_depth=min(EASY_DEPTH, settings.max_depth))
         tree = _draw_thinned(compiled, self._data_of(form), settings, SCORE_THIN, seed)
-        self._redraw(form, tree, (seed,), ROUNDS)
-        return tree
+        return self._redrawn(form, tree, (seed,))
 
-    def _redraw(self, form: str, tree: xr.DataTree, seed: Sequence[int], rounds: int) -> None:
-        """Parts of the posterior drawn anew; see `redraw`."""
+    def _redrawn(self, form: str, tree: xr.DataTree, seed: Sequence[int]) -> xr.DataTree:
+        """Another tree, with parts of the posterior drawn anew (see `redraw`); the one given stays, to go back to."""
         drawn, n_benchmark = tree["posterior"].to_dataset(), len(self.evidence.benchmarks)
-        new = redraw(drawn, self._data_of(form), n_benchmark, self.priors, seed, self.sampler.cores, rounds)
-        tree["posterior"] = xr.DataTree(new)
+        new = redraw(drawn, self._data_of(form), n_benchmark, self.priors, seed, self.sampler.cores, ROUNDS)
+        return tree.assign({"posterior": xr.DataTree(new)})
 
     def _draw_on(self, gates: Mapping[str, Gate], labels: Sequence[str]) -> bool:
         """Forms of which only some scores failed, drawn on a few rounds without the sampler; whether any were."""
@@ -216,7 +215,7 @@ class Posterior:
         ]
         for form in stuck:
             self._drawn_on[form] += ROUNDS
-            self._redraw(form, self._trees[form], (self.seed, self._drawn_on[form]), ROUNDS)
+            self._trees[form] = self._redrawn(form, self._trees[form], (self.seed, self._drawn_on[form]))
         if stuck:
             self._join()
         return bool(stuck)

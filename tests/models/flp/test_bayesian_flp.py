@@ -209,6 +209,38 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
     assert fitted.gate_passed and len(fitted.draws) == 2 * short.draws * (2 * RETRY_DRAWS if again else 1) // SCORE_THIN
 
 
+def test_rounds_beside_a_second_try_of_another_part_are_taken_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampled: list[str] = []
+    rounds: list[int] = []
+    draw, anew, gates = Posterior._draw, of_posterior.redraw, Posterior._gates
+
+    def watched(self: Posterior, parts: dict[str, SamplerSettings], seed: int) -> None:
+        sampled.extend(parts)
+        draw(self, parts, seed)
+
+    def counted(*args: Any) -> xr.Dataset:
+        rounds.append(args[-1])
+        return anew(*args)
+
+    def failing(self: Posterior, *args: object) -> dict[str, Gate]:
+        first = len(sampled) == 2  # the law of losses fails; with its second try the form does, whatever is drawn on
+        failed = "log loss, validation, target target" if first else "latent score, logistic, late, target target"
+        good, bad = (
+            Gate(pd.DataFrame({"quantity": [failed], "r_hat": 1.02, "passed": [passed]})) for passed in (True, False)
+        )
+        return dict.fromkeys(gates(self, *args), good) | {"loss" if first else "logistic": bad}
+
+    monkeypatch.setattr(Posterior, "_draw", watched)
+    monkeypatch.setattr(of_posterior, "redraw", counted)
+    monkeypatch.setattr(Posterior, "_gates", failing)
+    short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
+    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    before = fitted.posterior["logistic/posterior"].to_dataset()
+    fitted.forecast([NEAR])
+    assert sampled == ["loss", "logistic", "loss"] and len(rounds) == 1 + MORE_ROUNDS // ROUNDS
+    assert before.identical(fitted.posterior["logistic/posterior"].to_dataset()) and fitted.gate_passed
+
+
 def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     sampled: list[str] = []
     draw, gates = Posterior._draw, Posterior._gates
