@@ -10,7 +10,7 @@ from helpers import MODELS, items_text, write_ladder
 
 from bayes_cod import Ladder, read_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.planning import plan_forecast
+from bayes_cod.ladder.request import plan_forecast
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from helpers import MODELS, FakeBayes, items_text, write_ladder
 
-from bayes_cod import methods, read_ladder
-from bayes_cod.output import write_json
-from bayes_cod.planning import plan_forecast
+from bayes_cod import read_ladder
+from bayes_cod import registry as methods
+from bayes_cod.ladder.request import plan_forecast
 from bayes_cod.report import build_report
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.numbers import flops, interval, number, percent, points
-from bayes_cod.run import Run, run_forecast
+from bayes_cod.results.files import write_json
+from bayes_cod.results.result import Run, run_forecast
 
 SECTIONS = [
     "Forecast",

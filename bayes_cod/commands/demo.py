@@ -10,8 +10,8 @@ import typer
 from bayes_cod.commands.console import screen, stage
 from bayes_cod.commands.forecast import carry_out
 from bayes_cod.commands.options import BUNDLED, DEFAULT_METHOD, check_seed, open_ladder
-from bayes_cod.output import check_folder
-from bayes_cod.planning import plan_forecast
+from bayes_cod.ladder.request import plan_forecast
+from bayes_cod.results.files import check_folder
 
 FAMILY = "micro-s0"
 

@@ -19,9 +19,9 @@ from bayes_cod.commands.options import (
     sampling_settings,
 )
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
-from bayes_cod.output import check_folder, write_run
-from bayes_cod.planning import Plan, plan_forecast
-from bayes_cod.run import Run
+from bayes_cod.ladder.request import Plan, plan_forecast
+from bayes_cod.results.files import check_folder, write_run
+from bayes_cod.results.result import Run
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
@@ -184,9 +184,9 @@ def carry_out(
     GateError
         If the sampler did not converge and ``settings["allow_failed_gate"]`` is not set; nothing is written then.
     """
-    from bayes_cod.methods import make
+    from bayes_cod.registry import make
     from bayes_cod.report.build import build_report  # both take seconds to import, which --help should not
-    from bayes_cod.run import run_forecast
+    from bayes_cod.results.result import run_forecast
 
     forecaster = make(method, seed, **sampling)
     with stage(f"fitting {method} on {len(plan.rungs)} rungs and {len(plan.benchmarks)} benchmarks"):

@@ -9,8 +9,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import flops, points
-from bayes_cod.readout import forecast_rows
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
+from bayes_cod.results.table import forecast_rows
 
 
 def forecast_table(run: Run) -> Table:

@@ -14,7 +14,7 @@ from bayes_cod.report.numbers import flops
 from bayes_cod.report.recalibration import recalibration_section
 from bayes_cod.report.section import Section
 from bayes_cod.report.stacking import stacking_section
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 
 def build_report(run: Run) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_cod.forecaster import ThroughLosses
+from bayes_cod.forecasts.forecaster import ThroughLosses
 from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast
 from bayes_cod.plots.curves import flops_grid
-from bayes_cod.readout import forecast_rows
 from bayes_cod.report.numbers import flops, interval, number, percent, points
 from bayes_cod.report.section import Column, Figure, Section, Table
 from bayes_cod.report.svg import inline_svg
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
+from bayes_cod.results.table import forecast_rows
 
 WORST = 12
 PANELS_A_FIGURE = 12  # what fits on a printed page

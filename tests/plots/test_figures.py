@@ -13,11 +13,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from bayes_cod import InputError, plots, read_ladder
-from bayes_cod.planning import plan_forecast
+from bayes_cod.ladder.request import plan_forecast
 from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast, style
 from bayes_cod.plots.clusters import class_shares
 from bayes_cod.plots.curves import flops_grid
-from bayes_cod.run import Run, run_forecast
+from bayes_cod.results.result import Run, run_forecast
 
 
 @pytest.fixture

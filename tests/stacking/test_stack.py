@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from helpers import FakeBayes
 
-from bayes_cod import methods
+from bayes_cod import registry as methods
 from bayes_cod.errors import GateError, InputError
 from bayes_cod.evaluation import Method, backtest, best_baseline
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Forecaster, Sampled
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Forecaster, Sampled
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.planning import plan_forecast
+from bayes_cod.ladder.request import plan_forecast
 from bayes_cod.report.build import build_report
-from bayes_cod.run import run_forecast
+from bayes_cod.results.result import run_forecast
 from bayes_cod.stacking.forecaster import SampledStack, Stack, make_stack
 from bayes_cod.stacking.inner import InnerSettings, inner_cells
 

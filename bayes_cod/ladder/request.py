@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.pool import Pool, rungs_on
+from bayes_cod.ladder.pool import Pool, rungs_on
 
 FEWEST_RUNGS = 2
 SAME_COMPUTE = 1e-9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 
 def forecast_rows(run: Run) -> pd.DataFrame:

@@ -14,11 +14,11 @@ import pandas as pd
 import xarray as xr
 
 import bayes_cod
-from bayes_cod.checks import rung_summary
 from bayes_cod.errors import GateError
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Checked, Explained, Forecaster, Sampled, gate_passed
-from bayes_cod.planning import Plan
+from bayes_cod.forecasts.checks import rung_summary
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Checked, Explained, Forecaster, Sampled, gate_passed
+from bayes_cod.ladder.request import Plan
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
