@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import reference_laws
 
 # errors in points, columns GSM8k, MATH, BBH, TriviaQA, MBPP, AGIEval, DROP, MMLU-pro
 MAIN = {
