@@ -16,7 +16,7 @@ from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
-from bayes_cod.errors import BayesCodError
+from bayes_cod.errors import BayesCodError, InputErrors
 
 
 class _Commands(TyperGroup):
@@ -26,7 +26,8 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except BayesCodError as error:
-            print_error(str(error))
+            for line in str(error).split("\n") if isinstance(error, InputErrors) else [str(error)]:
+                print_error(line)
             raise typer.Exit(error.exit_code) from None
 
 

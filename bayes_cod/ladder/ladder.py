@@ -17,8 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import check_name
 
 SETTING = "@"
+FEWEST_FLOPS, MOST_FLOPS = 1e-6, 1e40
+"""Compute of a target beyond which arithmetic in decades makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,13 @@ class Target:
     mixture: dict[str, float] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.flops) or self.flops <= 0:
+        check_name(self.name, "a target")
+        if not np.isfinite(self.flops) or not 0 < self.flops or not FEWEST_FLOPS <= self.flops <= MOST_FLOPS:
+            shown = self.name if len(self.name) <= 60 else f"{self.name[:60]}…"
             raise InputError(
-                f"target '{self.name}' has a training compute of {self.flops!r}; give FLOPs above 0 "
-                "(for example --target-flops 1e22)"
+                f"target '{shown}' has a training compute of {self.flops!r}; give FLOPs above 0 (for example 1e22)"
+                if not self.flops > 0 or not np.isfinite(self.flops)
+                else f"target '{shown}' has a training compute of {self.flops:.4g}, which no training has; give FLOPs"
             )
 
 
@@ -118,6 +124,8 @@ class Ladder:
         benchmark, question_id and whatever the source tells about a question.
     notes
         What the reader decided and a user should know.
+    sources
+        What each file gave: file, table ("–" where it was not read), rows, remark.
     """
 
     name: str
@@ -129,6 +137,7 @@ class Ladder:
     mixtures: pd.DataFrame | None = None
     questions: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    sources: pd.DataFrame | None = None
 
     # ---------------------------------------------------------------- what there is
 
@@ -191,7 +200,7 @@ class Ladder:
         """
         if self.items is None:
             return self._scores_as_observed()
-        items = self._final_items
+        items = self.final_items
         rate = items["n_correct"].to_numpy() / items["n_trials"].to_numpy()
         grouped = items.assign(rate=rate).groupby(["model", "benchmark"], sort=True, observed=True)
         table = grouped.agg(
@@ -244,7 +253,7 @@ class Ladder:
                 f"ladder '{self.name}' has no items table (benchmark, question_id, model, n_trials, n_correct), "
                 "which this method needs; add one or choose a method that works on scores or losses"
             )
-        rows = self._items_by_benchmark.get(benchmark)
+        rows = self.items_by_benchmark.get(benchmark)
         if rows is None:
             raise self._unknown_benchmark(benchmark)
         index = {name: position for position, name in enumerate(models)}
@@ -266,7 +275,7 @@ class Ladder:
         )
 
     @cached_property
-    def _final_items(self) -> pd.DataFrame:
+    def final_items(self) -> pd.DataFrame:
         """Items without those of neighbouring checkpoints, where rows of the final model tell themselves apart."""
         assert self.items is not None
         if "checkpoint" not in self.items or not self.items["checkpoint"].isna().any():
@@ -274,8 +283,9 @@ class Ladder:
         return self.items[self.items["checkpoint"].isna()]
 
     @cached_property
-    def _items_by_benchmark(self) -> dict[str, pd.DataFrame]:
-        return {str(name): rows for name, rows in self._final_items.groupby("benchmark", sort=True, observed=True)}
+    def items_by_benchmark(self) -> dict[str, pd.DataFrame]:
+        """Final items of every benchmark."""
+        return {str(name): rows for name, rows in self.final_items.groupby("benchmark", sort=True, observed=True)}
 
     # ---------------------------------------------------------------- selections
 
