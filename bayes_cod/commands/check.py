@@ -157,7 +157,7 @@ def _benchmarks(benchmarks: pd.DataFrame) -> Table:
             str(row["models"]),
             trials,
             points(row["chance"]),
-            f"{points(row['lowest'])} to {points(row['highest'])}",
+            "–" if pd.isna(row["lowest"]) else f"{points(row['lowest'])} to {points(row['highest'])}",
         )
     return table
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayes_cod.ladder import SETTING, Ladder
 from bayes_cod.ladder.request import FEWEST_RUNGS
+from bayes_cod.ladder.shared import comparable
 from bayes_cod.ladder.warnings import ladder_warnings, targets_without_compute
 
 NEAR_CHANCE = 0.02
@@ -53,8 +54,9 @@ class Inspection:
 
 def inspect_ladder(ladder: Ladder) -> Inspection:
     """Look at a ladder as the command `check` does."""
-    families = _families(ladder)
-    benchmarks = _benchmarks(ladder)
+    scores = comparable(ladder).observed_scores
+    families = _families(ladder, scores)
+    benchmarks = _benchmarks(ladder, scores)
     columns = ["file", "table", "rows", "remark"]
     return Inspection(
         files=pd.DataFrame(columns=columns) if ladder.sources is None else ladder.sources[columns],
@@ -91,8 +93,9 @@ def _many(count: int, noun: str) -> str:
     return f"{count} {noun if count == 1 else plural}"
 
 
-def _families(ladder: Ladder) -> pd.DataFrame:
+def _families(ladder: Ladder, scores: pd.DataFrame) -> pd.DataFrame:
     rungs = ladder.rungs()
+    names = set(scores["model"])
     rows = []
     for family in ladder.families:
         own = rungs[rungs["family"] == family]
@@ -106,30 +109,34 @@ def _families(ladder: Ladder) -> pd.DataFrame:
                 "smallest": float(own["flops"].min()) if len(own) else np.nan,
                 "largest": last,
                 "targets": ", ".join(target.name for target in larger),
-                "forecast": own["flops"].nunique() >= FEWEST_RUNGS,
+                "forecast": own["flops"].nunique() >= FEWEST_RUNGS
+                and (not ladder.benchmark_names or own["model"].isin(names).sum() >= FEWEST_RUNGS),
             }
         )
     table = pd.DataFrame(rows)
     return table.sort_values(["rungs", "family"], ascending=[False, True], ignore_index=True)
 
 
-def _benchmarks(ladder: Ladder) -> pd.DataFrame:
-    scores = ladder.observed_scores
+def _benchmarks(ladder: Ladder, scores: pd.DataFrame) -> pd.DataFrame:
+    """Counts of all that was read; scores on the questions that rungs share."""
     questions, trials = _questions(ladder)
+    models = ladder.observed_scores.groupby("benchmark", observed=True)["model"].nunique()
+    by_name = {str(name): own for name, own in scores.groupby("benchmark", observed=True)}
     rows = []
-    for name, own in scores.groupby("benchmark", sort=True, observed=True):
-        base, _, setting = str(name).partition(SETTING)
+    for name in ladder.benchmark_names:
+        base, _, setting = name.partition(SETTING)
+        own = by_name.get(name, scores.iloc[:0])
         sizes = own["n_questions"].max()
-        low, high = trials.get(str(name), (None, None))
+        low, high = trials.get(name, (None, None))
         rows.append(
             {
                 "benchmark": base,
                 "setting": setting,
-                "questions": questions.get(str(name), None if pd.isna(sizes) else int(sizes)),
-                "models": int(own["model"].nunique()),
+                "questions": questions.get(name, None if pd.isna(sizes) else int(sizes)),
+                "models": int(models.get(name, 0)),
                 "trials_low": low,
                 "trials_high": high,
-                "chance": ladder.chance(str(name)),
+                "chance": ladder.chance(name),
                 "lowest": float(own["score"].min()),
                 "highest": float(own["score"].max()),
             }
@@ -164,7 +171,7 @@ def shared_by_pairs(ladder: Ladder) -> pd.DataFrame:
     rungs = ladder.rungs()
     for benchmark, items in ladder.items_by_benchmark.items():
         sizes = items["model"].value_counts()
-        if sizes.nunique() == 1 and sizes.iloc[0] == items["question_id"].nunique():
+        if (sizes == items["question_id"].nunique()).all():
             continue
         sets = {str(name): frozenset(own) for name, own in items.groupby("model", observed=True)["question_id"]}
         for _, own in rungs.groupby("family", sort=False):
@@ -191,7 +198,9 @@ def _problems(ladder: Ladder, families: pd.DataFrame, benchmarks: pd.DataFrame) 
             "compute with the forecast"
         )
     if not families["forecast"].any():
-        found.append(f"no family has {FEWEST_RUNGS} models with results and known compute; nothing can be forecast")
+        found.append(
+            f"no family has {FEWEST_RUNGS} models with results to compare and known compute; nothing can be forecast"
+        )
     if benchmarks.empty:
         found.append("no benchmark results (items or scores); only losses can be studied")
         return found

@@ -8,95 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayes_cod.errors import InputError
-from bayes_cod.ladder.naming import check_name
+from bayes_cod.ladder.counts import Counts
+from bayes_cod.ladder.target import Target
 
 SETTING = "@"
-FEWEST_FLOPS, MOST_FLOPS = 1e-6, 1e40
-"""Compute of a target beyond which arithmetic in decades makes no sense."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A model to forecast.
-
-    Parameters
-    ----------
-    name
-        How the target is called in tables and reports.
-    flops
-        Training compute in FLOPs.
-    family
-        Family whose ladder it continues.
-    params, tokens
-        Size and training tokens, where a method needs them.
-    mixture
-        Shares of the training domains, where a method needs them.
-    """
-
-    name: str
-    flops: float
-    family: str = "all"
-    params: float | None = None
-    tokens: float | None = None
-    mixture: dict[str, float] | None = field(default=None, hash=False)
-
-    def __post_init__(self) -> None:
-        check_name(self.name, "a target")
-        if not np.isfinite(self.flops) or not 0 < self.flops or not FEWEST_FLOPS <= self.flops <= MOST_FLOPS:
-            shown = self.name if len(self.name) <= 60 else f"{self.name[:60]}…"
-            raise InputError(
-                f"target '{shown}' has a training compute of {self.flops!r}; give FLOPs above 0 (for example 1e22)"
-                if not self.flops > 0 or not np.isfinite(self.flops)
-                else f"target '{shown}' has a training compute of {self.flops:.4g}, which no training has; give FLOPs"
-            )
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Question-level results of some models on one benchmark.
-
-    Attributes
-    ----------
-    benchmark
-        Name of the benchmark.
-    questions
-        Question ids, shape ``(question,)``.
-    models
-        Model names in the order asked for, shape ``(model,)``.
-    n_trials, n_correct
-        Counts, shape ``(question, model)``; 0 trials where a model did not answer.
-    chance
-        Score of a random guesser, NaN where unknown.
-    """
-
-    benchmark: str
-    questions: NDArray[np.str_]
-    models: tuple[str, ...]
-    n_trials: NDArray[np.int64]
-    n_correct: NDArray[np.int64]
-    chance: float
-
-    @property
-    def pass_rate(self) -> NDArray[np.float64]:
-        """Pass rates, shape ``(question, model)``; NaN without trials."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.n_correct / self.n_trials
-
-    @property
-    def score(self) -> NDArray[np.float64]:
-        """Mean pass rate over the questions answered, shape ``(model,)``; NaN where none was."""
-        answered = self.n_trials > 0
-        total = np.where(answered, self.n_correct / np.maximum(self.n_trials, 1), 0.0).sum(axis=0)
-        return np.where(answered.any(axis=0), total / np.maximum(answered.sum(axis=0), 1), np.nan)
 
 
 @dataclass(frozen=True)

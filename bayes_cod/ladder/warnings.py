@@ -125,7 +125,7 @@ def _same_answers(ladder: Ladder, benchmark: str, models: Sequence[str]) -> Iter
         if _log_chance_of_agreement(trials[both, first], rate[both]) < np.log(UNLIKELY):
             most = int(trials[both, first].max())
             yield (
-                f"{models[first]} and {models[second]} agree on every one of {int(both.sum())} questions of {benchmark} "
+                f"{models[first]} and {models[second]} agree on all {int(both.sum())} questions of {benchmark} "
                 f"({most} trials each), which does not happen by chance; are these the answers of one model?"
             )
 

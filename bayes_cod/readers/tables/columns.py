@@ -262,7 +262,7 @@ def nearest(table: Table) -> str:
 
 def unread(table: Table) -> list[str]:
     """Columns that no table has, by the names in the file."""
-    known = set(table.written)
+    known = {*table.written, "flops_from"}
     return [
         str(name)
         for name in table.frame.columns

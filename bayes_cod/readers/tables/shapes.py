@@ -207,7 +207,7 @@ def wide_scores(table: Table) -> list[str]:
         values = frame[name].dropna()
         if not len(values) or pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
             continue
-        if values.between(0, 1).all() and values.nunique() > 1 and not values.isin([0, 1]).all():
+        if values.between(0, 1).all() and values.min() < values.max() and not values.isin([0, 1]).all():
             found.append(str(name))
     if found or "flops" in frame or "params" in frame or "family" in frame:
         return found
