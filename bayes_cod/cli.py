@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +12,13 @@ from typer.core import TyperGroup
 from bayes_cod import __version__
 from bayes_cod.commands.backtest import backtest
 from bayes_cod.commands.check import check
-from bayes_cod.commands.console import print_error, screen
+from bayes_cod.commands.console import give_up_output, print_error, print_what_fits, screen
 from bayes_cod.commands.decide import decide
 from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
+from bayes_cod.commands.methods import methods
 from bayes_cod.errors import BayesCodError, InputErrors
 
 
@@ -60,11 +63,22 @@ def options(
     """
 
 
-for command in (demo, check, forecast, backtest, losses, learn_prior):
+for command in (demo, check, forecast, backtest, methods, losses, learn_prior):
     app.command()(command)
 app.add_typer(decide, name="decide")
 
 
 def main() -> None:
     """Entry point of `bayes-cod`."""
-    app()
+    print_what_fits()
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE, errno.EIO):
+            raise
+        give_up_output()
+        if error.errno != errno.EPIPE:
+            print_error(
+                f"standard output can't be written to ({error.strerror}); what was asked for is done or not at all"
+            )
+        sys.exit(2)

@@ -13,9 +13,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
+from bayes_cod.commands.options import MOST, check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import Writer, check_folder, write_together
+from bayes_cod.results.files import Writer, check_folder, write_csv, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def backtest(
         Path | None,
         typer.Option(
             help="Prior learnt from families other than those forecast, a file of 'bayes-cod learn-prior'. bayes-cod "
-            "and bayes-cod-clusters use it, other methods do not.",
+            "uses it, other methods do not.",
             metavar="FILE",
         ),
     ] = None,
@@ -103,7 +103,7 @@ def backtest(
 
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
-    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-cod-clusters, bayes-flp, bayes-flpm.
+    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-flp, bayes-flpm.
     Mixtures, weighted by a back-test inside the ladder: stack, cod-flp, stack-points, or stack:M/M of any methods.
 
     For example:
@@ -122,21 +122,21 @@ def backtest(
     """
     check_folder(out)
     check_seed(seed)
-    if jobs == 0 or jobs < -1:
-        raise InputError(f"--jobs is {jobs}; give a number of at least 1, or -1 for one a core")
-    from bayes_cod.evaluation import Method, common_cells, summarise, summary_table
+    if jobs == 0 or not -1 <= jobs <= MOST["jobs"]:
+        raise InputError(f"--jobs is {jobs}; give a number from 1 to {MOST['jobs']:,}, or -1 for one a core")
     from bayes_cod.evaluation import backtest as run_backtest
-    from bayes_cod.registry import WITH_PRIOR, resolve
+    from bayes_cod.evaluation import common_cells, summarise, summary_table
+    from bayes_cod.registry import AUTO, resolve, resolve_auto, with_prior
+    from bayes_cod.registry import method as make_method
 
-    names = resolve(method)
-    learnt = open_prior(prior, names)
-    with_prior = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
-    recalibrations = open_recalibrations(recalibrate, names)
-    methods = [
-        Method(name, with_prior if name in WITH_PRIOR else {}, recalibration=recalibrations.get(name)) for name in names
-    ]
     with stage("reading"):
         read = open_ladder(ladder)
+    words = [word for text in method for word in text.split(",")]
+    names = resolve([resolve_auto(word, read) if word.strip() == AUTO else word for word in words])
+    learnt = open_prior(prior, names)
+    taught = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
+    recalibrations = open_recalibrations(recalibrate, names)
+    methods = [make_method(name, **(taught if with_prior(name) else {})) for name in names]
     with _cluster(dask), _bar(out) as progress:
         cells = run_backtest(
             read,
@@ -151,6 +151,7 @@ def backtest(
             n_jobs=None if dask else jobs,
             folder=out / JOBS,
             progress=progress,
+            recalibrations=recalibrations,
         )
     with stage("summarising"):
         overall, table = summarise(cells), summary_table(cells)
@@ -235,9 +236,9 @@ def _writers(
 
     writers: dict[str, Writer] = {
         # times are not reproducible and have a file of their own, so that the same command writes the same cells.csv
-        "cells.csv": lambda file: cells.drop(columns="seconds").to_csv(file, index=False),
-        "seconds.csv": lambda file: cells[JOB].drop_duplicates().to_csv(file, index=False),
-        "summary.csv": lambda file: table.to_csv(file, index=False),
+        "cells.csv": lambda file: write_csv(cells.drop(columns="seconds"), file),
+        "seconds.csv": lambda file: write_csv(cells[JOB].drop_duplicates(), file),
+        "summary.csv": lambda file: write_csv(table, file),
     }
     best = overall[overall["n_cells"] > 0].sort_values("crps_points", kind="stable")
     answered = [str(name) for name in best["method"]][: plots.MOST_LINES]

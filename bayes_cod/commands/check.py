@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import pandas as pd
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from bayes_cod.commands.console import flops, points, screen, stage
 from bayes_cod.commands.options import open_ladder
+from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.inspection import Inspection, inspect_ladder
 
 MOST_ROWS = 40
@@ -36,6 +36,23 @@ def check(
         read = open_ladder(ladder)
         found = inspect_ladder(read)
     show(found, read.name, screen())
+    if found.families["forecast"].any() and len(found.benchmarks):
+        _methods(read, screen())
+
+
+def _methods(read: Ladder, console: Console) -> None:
+    """Which methods would work on the ladder, and which one `auto` takes."""
+    from bayes_cod.errors import InputError
+    from bayes_cod.registry import choose, usable
+
+    able = [entry.name for entry, why in usable(read) if not why and "+" not in entry.name]
+    if not able:
+        return
+    try:
+        console.print(Text(f"--method auto takes: {choose(read)}", style="bold"))
+    except InputError as error:
+        console.print(Text(f"--method auto: {error}", style="yellow"))
+    console.print(Text(f"Methods that would work: {', '.join(able)}"))
 
 
 def show(found: Inspection, name: str, console: Console) -> None:
@@ -66,27 +83,6 @@ def show(found: Inspection, name: str, console: Console) -> None:
         console.print(Text("Losses only: no benchmark can be forecast.", style="bold yellow"))
     else:
         console.print(Text("Nothing can be forecast from this ladder yet.", style="bold red"))
-
-
-def show_methods(usable: Sequence[tuple[str, str]], chosen: str | None, console: Console) -> None:
-    """Print which methods would work.
-
-    Parameters
-    ----------
-    usable
-        Name of each method, and what it lacks ("" where it works).
-    chosen
-        The one that is taken where none is named.
-    console
-        To print on.
-    """
-    works = [name for name, lacks in usable if not lacks]
-    console.print(Text(f"Methods that work: {', '.join(works) or 'none'}"))
-    if chosen is not None:
-        console.print(Text(f"Taken where none is named: {chosen}"))
-    for name, lacks in usable:
-        if lacks:
-            console.print(Text(f"  • {name}: {lacks}", style="dim"))
 
 
 def _files(files: pd.DataFrame) -> Table:

@@ -12,8 +12,8 @@ from bayes_cod.commands.console import errors, screen, stage
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.commands.tables import diagnostics_table
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import check_folder, write_json, write_together
-from bayes_cod.results.result import failed_diagnostics, not_converged
+from bayes_cod.forecasts.forecast import not_converged
+from bayes_cod.results.files import check_folder, write_csv, write_json, write_together
 
 if TYPE_CHECKING:
     from bayes_cod.ladder import Ladder
@@ -93,8 +93,8 @@ def losses(
     write_together(
         out,
         {
-            "losses.csv": lambda file: table.to_csv(file, index=False),
-            "diagnostics.csv": lambda file: model.gate.table.to_csv(file, index=False),
+            "losses.csv": lambda file: write_csv(table, file),
+            "diagnostics.csv": lambda file: write_csv(model.gate.table, file),
             "run.json": lambda file: write_json(record, file),
         },
         known=FILES,
@@ -134,7 +134,7 @@ def check_gate(table: Any, allowed: bool) -> None:
     GateError
         With the number of quantities that failed.
     """
-    failed = failed_diagnostics(table)
+    failed = [str(name) for name in table.loc[~table["passed"].astype(bool), "quantity"]]
     if not failed:
         return
     errors().print(diagnostics_table(table))

@@ -319,7 +319,7 @@ class Ladder:
         row = self.models[self.models["model"] == name].iloc[0]
         if pd.isna(row["flops"]):
             raise InputError(
-                f"the compute of '{name}' is not known, so it can't be a target by name; give --target-flops"
+                f"the compute of '{name}' is not known, so it can't be a target by name; give `target_flops`"
             )
         mixture = None
         if self.mixtures is not None:

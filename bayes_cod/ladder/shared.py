@@ -115,3 +115,37 @@ def comparable(ladder: Ladder) -> Ladder:
         return ladder
     notes = tuple(f"{case.family}: {case}" for case in cases)
     return replace(on_shared_questions(ladder, cases), notes=(*ladder.notes, *notes))
+
+
+def without_partial(source: Ladder, models: Collection[str], asked: Ladder) -> tuple[Ladder, tuple[str, ...]]:
+    """Take out results of models that answered only part of the questions that a forecast is about.
+
+    Parameters
+    ----------
+    source
+        Holds their results.
+    models
+        Targets, whose scores would be compared with the forecast.
+    asked
+        What the forecast is made from; the questions of its rungs are those that count.
+
+    Returns
+    -------
+    tuple
+        The source without them, and a note for each.
+    """
+    if source.items is None or asked.items is None or not len(source.items):
+        return source, ()
+    whole = asked.final_items.groupby("benchmark", observed=True)["question_id"].nunique()
+    own = source.final_items[source.final_items["model"].isin(list(models))]
+    answered = own.groupby(["model", "benchmark"], observed=True)["question_id"].nunique()
+    drop = np.zeros(len(source.items), dtype=bool)
+    notes = []
+    for row in answered.reset_index(name="n").to_dict("records"):
+        model, benchmark, count = str(row["model"]), str(row["benchmark"]), int(row["n"])
+        if benchmark in whole.index and count < whole[benchmark]:
+            drop |= ((source.items["model"] == model) & (source.items["benchmark"] == benchmark)).to_numpy()
+            notes.append(
+                f"{model} answered {count} of the {whole[benchmark]} questions of {benchmark}; its score is not shown"
+            )
+    return (replace(source, items=source.items[~drop].reset_index(drop=True)) if notes else source), tuple(notes)

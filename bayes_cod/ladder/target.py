@@ -42,6 +42,8 @@ class Target:
         check_name(self.name, "a target")
         has = f"target '{self.name}' has a training compute of"
         if not np.isfinite(self.flops) or self.flops <= 0:
-            raise InputError(f"{has} {self.flops!r}; give FLOPs above 0 (for example 1e22)")
+            raise InputError(f"{has} {self.flops!r}; give FLOPs above 0 (for example `target_flops` 1e22)")
         if not FEWEST_FLOPS <= self.flops <= MOST_FLOPS:
-            raise InputError(f"{has} {self.flops:.4g}, which no training has; give FLOPs above 0 (for example 1e22)")
+            raise InputError(
+                f"{has} {self.flops:.4g}, which no training has; give FLOPs above 0 (for example `target_flops` 1e22)"
+            )

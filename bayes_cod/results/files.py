@@ -18,9 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_cod.errors import InputError
-from bayes_cod.results.result import Run
 
-FORECAST_FILES = ("forecast.csv", "forecast.nc", "posterior.nc", "diagnostics.csv", "run.json", "report.html")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a text that a spreadsheet takes for a formula."""
 
@@ -28,7 +26,7 @@ Writer = Callable[[Path], None]
 
 
 def check_folder(out: Path, names: str = "a folder to write to") -> None:
-    """Refuse an output folder that can't be one, before any work is done; `names` is what --out should name.
+    """Refuse an output folder that can't be one, before any work is done; `names` is what was asked for.
 
     Raises
     ------
@@ -41,9 +39,9 @@ def check_folder(out: Path, names: str = "a folder to write to") -> None:
                 with tempfile.TemporaryDirectory(prefix=".bayes_cod.", dir=place):
                     return
             if place.exists():
-                raise InputError(f"this is a file; --out names {names}", file=place)
+                raise InputError(f"this is a file; give {names}", file=place)
             if place.is_symlink():
-                raise InputError("this link leads nowhere; choose another --out", file=place)
+                raise InputError("this link leads nowhere; choose another folder", file=place)
     except (OSError, ValueError) as error:
         raise _cannot_write(out, error) from None
 
@@ -106,35 +104,8 @@ def _remove(folders: list[Path]) -> None:
 def _cannot_write(out: Path, error: OSError | ValueError) -> InputError:
     reason = getattr(error, "strerror", None) or str(error)
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return InputError(f"the disk is full ({reason}); free space or choose another --out", file=out)
-    return InputError(f"cannot be written to ({reason}); choose another --out", file=out)
-
-
-def write_run(run: Run, out: Path, report: str) -> None:
-    """Write a forecast's files.
-
-    Parameters
-    ----------
-    run
-        The forecast.
-    out
-        Folder for forecast.csv, forecast.nc, run.json, report.html and, where the method samples, posterior.nc
-        and diagnostics.csv.
-    report
-        The report as HTML.
-    """
-    posterior, diagnostics = run.posterior, run.diagnostics
-    writers: dict[str, Writer] = {
-        "forecast.csv": lambda file: write_csv(run.forecast.summary(), file),
-        "forecast.nc": run.forecast.save,
-    }
-    if posterior is not None:
-        writers["posterior.nc"] = lambda file: write_netcdf(posterior, file)
-    if diagnostics is not None:
-        writers["diagnostics.csv"] = lambda file: write_csv(diagnostics, file)
-    writers["run.json"] = lambda file: write_json(run.record(), file)
-    writers["report.html"] = lambda file: _write_text(report, file)
-    write_together(out, writers, known=FORECAST_FILES)
+        return InputError(f"the disk is full ({reason}); free space or choose another folder", file=out)
+    return InputError(f"cannot be written to ({reason}); choose another folder", file=out)
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> None:
@@ -166,10 +137,11 @@ def write_netcdf(data: xr.DataTree | xr.Dataset, file: Path) -> None:
 
 def write_json(record: Mapping[str, Any], file: Path) -> None:
     """Write a record as JSON; NaN and infinity, which JSON has not, become null."""
-    _write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n", file)
+    write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n", file)
 
 
-def _write_text(text: str, file: Path) -> None:
+def write_text(text: str, file: Path) -> None:
+    """Write text as UTF-8; half a surrogate pair, which it can't hold, is spelled out."""
     file.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
