@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
     from bayes_cod.models.cod.learnt_prior import LearntPrior
 
-MOST = {"draws": 100_000, "chains": 100, "jobs": 1_000}
+MOST = {"draws": 100_000, "chains": 100, "jobs": 4 * (os.cpu_count() or 1)}
 """Settings beyond which memory and not patience runs out."""
 
 __all__ = [

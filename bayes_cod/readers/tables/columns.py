@@ -37,7 +37,6 @@ _FLAGS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0
 
 TABLES: dict[str, tuple[str, ...]] = {
     "items": ("model", "benchmark", "question_id", "n_trials", "n_correct"),
-    "trials": ("model", "benchmark", "question_id", "correct"),
     "scores": ("model", "benchmark", "score"),
     "models": ("model", "flops"),
     "losses": ("model", "domain", "loss"),
@@ -101,6 +100,8 @@ def understand(sheet: Sheet) -> tuple[Table, list[InputError]]:
     table = Table(sheet.file, renamed, {found.name: header for header, found in fields.items()}, sheet.notes)
     faults: list[InputError] = []
     should_be = [name for name in map(str, renamed) if name in NUMBERS or name.startswith(_WIDE)]
+    if "question_id" in renamed and "n_trials" not in renamed and "score" in should_be:
+        should_be.remove("score")  # the answer of one trial, which words may tell
     commas: bool | None = False
     if sheet.separator not in ("", ","):
         commas = has_decimal_commas(renamed, should_be)
@@ -238,7 +239,9 @@ def is_inventory(columns: set[str]) -> bool:
 
 def is_foreign(table: Table) -> bool:
     """Whether none of the columns is one of a ladder's tables."""
-    known = [name for name in table.written if name in {field for need in TABLES.values() for field in need}]
+    known = [
+        name for name in table.written if name in {*(field for need in TABLES.values() for field in need), "correct"}
+    ]
     return not known and not any(name.startswith(_WIDE) for name in table.frame.columns)
 
 
@@ -254,9 +257,10 @@ def nearest(table: Table) -> str:
             f"cannot tell which table this is from its columns ({', '.join(shown)}); see the data guide for the "
             "columns of models, items, benchmarks, scores, losses and mixtures, or remove the file"
         )
+    trials = " (or correct, with one row a trial)" if {"n_trials", "n_correct"} <= set(lacks) else ""
     return (
         f"cannot tell which table this is from its columns ({', '.join(shown)}); it is nearest to the table of {kind}, "
-        f"which lacks: {', '.join(lacks)}"
+        f"which lacks: {', '.join(lacks)}{trials}"
     )
 
 

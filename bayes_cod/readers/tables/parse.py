@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from bayes_cod.errors import InputError, InputErrors
+from bayes_cod.errors import InputError
 from bayes_cod.readers.tables.files import Sheet
-from bayes_cod.readers.tables.limits import LONGEST_LINE, MOST_COLUMNS, MOST_FAULTS
+from bayes_cod.readers.tables.limits import LONGEST_LINE, MOST_COLUMNS
 from bayes_cod.readers.tables.names import field_of, is_free_text
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -157,21 +157,21 @@ def _careful(
                     file=file,
                     row=long,
                 )
-    faults, width = [], len(header)
-    table: list[list[str]] = []
-    for fields, line in zip(rows.fields, rows.lines, strict=True):
-        if len(fields) > width and any(field.strip() for field in fields[width:]):
-            faults.append(
-                InputError(
-                    f"the row has {len(fields)} fields, more fields than the header's {width}; name every column, or "
-                    "put text that holds the separator into quotation marks",
-                    file=file,
-                    row=line,
-                )
-            )
-        table.append([field.strip() for field in fields[:width]] + [""] * (width - len(fields)))
-    if faults:
-        raise InputErrors(faults[:MOST_FAULTS]) if len(faults) > 1 else faults[0]
+    width = len(header)
+    longer = [
+        (line, len(fields))
+        for fields, line in zip(rows.fields, rows.lines, strict=True)
+        if len(fields) > width and any(field.strip() for field in fields[width:])
+    ]
+    if longer:
+        more = f" ({len(longer)} such rows)" if len(longer) > 1 else ""
+        raise InputError(
+            f"the row has {longer[0][1]} fields, more fields than the header's {width}{more}; name every column, or put "
+            "text that holds the separator into quotation marks",
+            file=file,
+            row=longer[0][0],
+        )
+    table = [[field.strip() for field in fields[:width]] + [""] * (width - len(fields)) for fields in rows.fields]
     frame = pd.DataFrame(table, columns=pd.Index(header), index=rows.lines, dtype=TEXT)
     return frame.mask(frame == ""), notes
 
