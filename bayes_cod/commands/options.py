@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+import typer
+
 from bayes_cod.datasets.source import BUNDLED, read_source
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.pool import Pool
+from bayes_cod.readers.tables.numbers import numbers
 from bayes_cod.readers.tables.text import size_of
 
 if TYPE_CHECKING:
@@ -42,6 +46,14 @@ def open_pool(choice: str) -> Pool:
     if choice == "none":
         return None
     return "others" if choice == "others" else open_ladder(choice)
+
+
+def size(text: str) -> float:
+    """Read a number that may end in K, M, B or T."""
+    found = numbers(pd.Series([str(text).strip()], dtype="str"), sizes=True)
+    if found.wrong:
+        raise typer.BadParameter(f"{text!r} is no number; write plain digits, or 7B, 150M, 2T")
+    return float(found.values.iloc[0])
 
 
 def check_seed(seed: int) -> None:

@@ -197,6 +197,9 @@ def _problems(ladder: Ladder, families: pd.DataFrame, benchmarks: pd.DataFrame) 
             f"{_some(blank)}: no compute, so no target by name; fill in flops, or params and tokens, or give the "
             "compute with the forecast"
         )
+    sizeless = _targets_without_size(ladder)
+    if sizeless:
+        found.append(f"{_some(sizeless)}: no params and tokens, so methods that use both can't forecast it by name")
     if not families["forecast"].any():
         found.append(
             f"no family has {FEWEST_RUNGS} models with results to compare and known compute; nothing can be forecast"
@@ -218,6 +221,18 @@ def _problems(ladder: Ladder, families: pd.DataFrame, benchmarks: pd.DataFrame) 
             f"{len(single)} benchmarks have one trial a question, so difficulty is seen coarsely "
             f"({_some(_full(single))})"
         )
+    return found
+
+
+def _targets_without_size(ladder: Ladder) -> list[str]:
+    """Listed larger models of which size or tokens are unknown, where the rungs have both."""
+    rungs = ladder.rungs()
+    found = []
+    for family in ladder.families:
+        own = rungs[rungs["family"] == family]
+        if len(own) and own[["params", "tokens"]].notna().all(axis=None):
+            larger = ladder.larger_models(family, float(own["flops"].max()))
+            found += [target.name for target in larger if target.params is None or target.tokens is None]
     return found
 
 

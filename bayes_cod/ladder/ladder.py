@@ -319,7 +319,8 @@ class Ladder:
         row = self.models[self.models["model"] == name].iloc[0]
         if pd.isna(row["flops"]):
             raise InputError(
-                f"the compute of '{name}' is not known, so it can't be a target by name; give `target_flops`"
+                f"the compute of '{name}' is not known, so it can't be a target by name; fill in its flops, or params "
+                "and tokens, or give `target_flops`"
             )
         mixture = None
         if self.mixtures is not None:

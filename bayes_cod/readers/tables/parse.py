@@ -166,8 +166,8 @@ def _careful(
     if longer:
         more = f" ({len(longer)} such rows)" if len(longer) > 1 else ""
         raise InputError(
-            f"the row has {longer[0][1]} fields, more fields than the header's {width}{more}; name every column, or put "
-            "text that holds the separator into quotation marks",
+            f"the row has {longer[0][1]} fields, more fields than the header's {width}{more}; name every column, or "
+            "put text that holds the separator into quotation marks",
             file=file,
             row=longer[0][0],
         )
