@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,14 +12,14 @@ from typer.core import TyperGroup
 from bayes_cod import __version__
 from bayes_cod.commands.backtest import backtest
 from bayes_cod.commands.check import check
-from bayes_cod.commands.console import print_error, screen
+from bayes_cod.commands.console import give_up_output, print_error, print_what_fits, screen
 from bayes_cod.commands.decide import decide
 from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
 from bayes_cod.commands.methods import methods
-from bayes_cod.errors import BayesCodError
+from bayes_cod.errors import BayesCodError, InputErrors
 
 
 class _Commands(TyperGroup):
@@ -27,7 +29,8 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except BayesCodError as error:
-            print_error(str(error))
+            for line in str(error).split("\n") if isinstance(error, InputErrors) else [str(error)]:
+                print_error(line)
             raise typer.Exit(error.exit_code) from None
 
 
@@ -67,4 +70,15 @@ app.add_typer(decide, name="decide")
 
 def main() -> None:
     """Entry point of `bayes-cod`."""
-    app()
+    print_what_fits()
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE, errno.EIO):
+            raise
+        give_up_output()
+        if error.errno != errno.EPIPE:
+            print_error(
+                f"standard output can't be written to ({error.strerror}); what was asked for is done or not at all"
+            )
+        sys.exit(2)

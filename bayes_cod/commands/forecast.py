@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
+from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations, size
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
 from bayes_cod.ladder.request import Request, make_request
 from bayes_cod.results.files import check_folder
@@ -37,18 +37,22 @@ def forecast(
     ] = None,
     target_flops: Annotated[
         list[float] | None,
-        typer.Option(help="Training compute of a model to forecast, in FLOPs (repeat for more).", metavar="X"),
+        typer.Option(
+            parser=size, help="Training compute of a model to forecast, in FLOPs (repeat for more).", metavar="X"
+        ),
     ] = None,
     target_params: Annotated[
         list[float] | None,
         typer.Option(
+            parser=size,
             help="Parameters of each target given by --target-flops. With --target-tokens and without --target-flops: "
             "the targets themselves, of 6 x parameters x tokens FLOPs.",
             metavar="N",
         ),
     ] = None,
     target_tokens: Annotated[
-        list[float] | None, typer.Option(help="Training tokens, one for each --target-params.", metavar="D")
+        list[float] | None,
+        typer.Option(parser=size, help="Training tokens, one for each --target-params.", metavar="D"),
     ] = None,
     benchmark: Annotated[
         list[str] | None,

@@ -28,8 +28,10 @@ def forecast_table(record: Record) -> Table:
     table = Table(
         *columns,
         *[Column(name, justify="right") for name in numbers],
-        title=f"{record.method}: observed score in points, from {len(record.rungs)} rungs up to "
-        f"{last['model']} ({flops(float(last['flops']))} FLOPs)",
+        title=Text(
+            f"{record.method}: observed score in points, from {len(record.rungs)} rungs up to "
+            f"{last['model']} ({flops(float(last['flops']))} FLOPs)"
+        ),
         title_justify="left",
     )
     previous = None
