@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -11,14 +13,15 @@ import numpy as np
 import pytest
 from helpers import MODELS, FakeBayes, items_text, write_ladder
 
-from bayes_cod import read_ladder
+from bayes_cod import read as read_ladder
 from bayes_cod import registry as methods
 from bayes_cod.ladder.request import make_request
 from bayes_cod.report import build_report
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.numbers import flops, interval, number, percent, points
+from bayes_cod.results import Result
 from bayes_cod.results.files import write_json
-from bayes_cod.results.result import Run, run_forecast
+from bayes_cod.results.make import make_result
 
 SECTIONS = [
     "Forecast",
@@ -62,9 +65,9 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-def make(folder: Path, forecaster: FakeBayes | None = None, **choices: object) -> Run:
+def make(folder: Path, forecaster: FakeBayes | None = None, **choices: object) -> Result:
     request = make_request(read_ladder(folder), **choices)  # type: ignore[arg-type]
-    return run_forecast(request, forecaster or FakeBayes(), settings={"pool": "none"}, seed=0)
+    return make_result(request, forecaster or FakeBayes(), settings={"pool": "none"}, seed=0, allow_failed_gate=True)
 
 
 def test_sections_and_well_formed(ladder_folder: Path) -> None:
@@ -81,9 +84,16 @@ def test_sections_and_well_formed(ladder_folder: Path) -> None:
 def test_nothing_is_fetched(ladder_folder: Path) -> None:
     html = build_report(make(ladder_folder))
     assert "http:" not in html and "https:" not in html and "//" not in html.replace("</", "")
-    tags = {tag for tag, _ in Reader(html).tags}
-    assert not tags & {"script", "link", "iframe", "object", "embed", "img"}
+    tags = [tag for tag, _ in Reader(html).tags]
+    assert not set(tags) & {"link", "iframe", "object", "embed", "img"} and tags.count("script") == 1
     assert "@import" not in html
+
+
+def test_the_policy_allows_the_page_s_own_script_and_nothing_else(ladder_folder: Path) -> None:
+    html = build_report(make(ladder_folder))
+    script = html[html.index("<script>") + len("<script>") : html.index("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'" in html
 
 
 def test_a_failed_gate_is_told_in_red_on_top(ladder_folder: Path) -> None:
@@ -118,7 +128,8 @@ def test_names_are_escaped(name: str, tmp_path: Path) -> None:
     arith = items_text().replace("arith,", f"{quoted},")
     html = build_report(make(write_ladder(tmp_path / "l", models=models, arith=arith)))
     page = Reader(html)
-    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+    tags = [tag for tag, _ in page.tags]
+    assert "img" not in tags and tags.count("script") == 1
     assert all("onerror" not in attributes for _, attributes in page.tags)
     assert name in "".join(page.text)
 
@@ -179,13 +190,13 @@ def test_only_benchmarks_that_are_off_have_a_verdict(ladder_folder: Path, monkey
 
 def test_methods_that_can_not_tell_have_no_section(ladder_folder: Path) -> None:
     request = make_request(read_ladder(ladder_folder))
-    run = run_forecast(request, methods.make("last-rung", 0), settings={}, seed=0)
+    run = make_result(request, methods.make("last-rung", 0), seed=0)
     assert priors_section(run) is None and rungs_section(run) is None
-    assert not {"prior_sensitivity", "rung_check"} & set(run.record()["facts"])
+    assert not {"prior_sensitivity", "rung_check"} & set(run.summary()["facts"])
 
 
 def test_checks_are_among_the_facts(ladder_folder: Path, tmp_path: Path) -> None:
-    write_json(make(ladder_folder).record(), tmp_path / "run.json")
+    write_json(make(ladder_folder).summary(), tmp_path / "run.json")
     facts = json.loads((tmp_path / "run.json").read_text())["facts"]
     assert {row["prior"] for row in facts["prior_sensitivity"]} == {"growth", "floor and level", "evaluations"}
     assert [row["off"] for row in facts["rung_check"] if row["kind"] == "step"] == [True, False]
@@ -195,7 +206,7 @@ def test_numbers_as_they_are_read() -> None:
     assert points(0.4567) == "45.7"
     assert points(np.nan) == "–"
     assert interval(0.1, 0.256) == "10.0 to 25.6"
-    assert percent(0.8) == "80\u2009%"
+    assert percent(0.8) == "80\u202f%"
     assert flops(3.4008e23) == "3.4 × 10²³"
     assert flops(np.nan) == "–"
     assert number(None, 2) == "–" and number(1234.5, 1) == "1,234.5"

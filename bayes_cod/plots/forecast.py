@@ -75,7 +75,7 @@ def plot_forecast(
         panels[0].set_ylim(len(rows) - 0.4, -0.6)
         style.labels(figure, ax, f"{kind} score (points)")
         if ax is None:
-            handles = forecast_handles(forecast, known, last_rung=last_rung, thresholds=thresholds)
+            handles = forecast_handles(forecast, known, targets=names, last_rung=last_rung, thresholds=thresholds)
             style.legend(figure, handles)
     return figure
 
@@ -102,8 +102,7 @@ def _panel(
         if forecast.is_distribution:
             wide, narrow = (forecast.interval(target, name, level, kind) for level in (0.9, 0.5))
             said += "".join(
-                f"; {level} %: {100 * low:.1f} to {100 * high:.1f}"
-                for level, (low, high) in ((50, narrow), (90, wide))
+                f"; {level} %: {100 * low:.1f} to {100 * high:.1f}" for level, (low, high) in ((50, narrow), (90, wide))
             )
             axes.plot(wide, [row, row], label=said, **_WIDE)
             axes.plot(narrow, [row, row], label=said, **_NARROW)
@@ -161,6 +160,7 @@ def forecast_handles(
     forecast: Forecast,
     known: Known | None = None,
     *,
+    targets: Sequence[str] | None = None,
     last_rung: str | None = None,
     thresholds: Mapping[str, float] | None = None,
 ) -> list[Line2D]:
@@ -171,7 +171,7 @@ def forecast_handles(
             Line2D([], [], label="50 % interval", **_NARROW),
             Line2D([], [], label="90 % interval", **_WIDE),
         ]
-    if any_truth(forecast, known):
+    if any_truth(forecast, known, targets):
         handles.append(Line2D([], [], label="truth", **_TRUTH))
     if last_rung is not None:
         handles.append(Line2D([], [], label="largest rung", **_RUNG))
@@ -180,8 +180,9 @@ def forecast_handles(
     return handles
 
 
-def any_truth(forecast: Forecast, known: Known | None) -> bool:
-    """Whether the score of any target is known."""
+def any_truth(forecast: Forecast, known: Known | None, targets: Sequence[str] | None = None) -> bool:
+    """Whether the score of any target (of those given, or all) is known."""
     if known is None:
         return False
-    return any(np.isfinite(known.truth(target, name)) for target in forecast.targets for name in forecast.benchmarks)
+    names = forecast.targets if targets is None else targets
+    return any(np.isfinite(known.truth(target, name)) for target in names for name in forecast.benchmarks)

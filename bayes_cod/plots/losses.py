@@ -17,9 +17,7 @@ from bayes_cod.plots import style
 COLUMNS = 3
 
 
-def plot_losses(
-    table: pd.DataFrame, *, series: Sequence[str] | None = None, ax: Axes | None = None
-) -> Figure:
+def plot_losses(table: pd.DataFrame, *, series: Sequence[str] | None = None, ax: Axes | None = None) -> Figure:
     """Draw loss against compute, one panel a series.
 
     Parameters
@@ -45,7 +43,9 @@ def plot_losses(
             axes.vlines(rungs["flops"], rungs["low90"], rungs["high90"], color=style.FORECAST, linewidth=1, alpha=0.6)
             axes.plot(rungs["flops"], rungs["median"], "_", color=style.FORECAST, markersize=7)
             said = [f"{model}: {loss:.3f}" for model, loss in zip(rungs["model"], rungs["loss"], strict=True)]
-            style.points(axes, rungs["flops"], rungs["loss"], said, marker="o", color=style.INK, markersize=3.4, zorder=4)
+            style.points(
+                axes, rungs["flops"], rungs["loss"], said, marker="o", color=style.INK, markersize=3.4, zorder=4
+            )
             axes.vlines(targets["flops"], targets["low90"], targets["high90"], color=style.FORECAST, linewidth=2)
             said = [
                 f"{row['model']}: {row['median']:.3f}; 90 %: {row['low90']:.3f} to {row['high90']:.3f}"

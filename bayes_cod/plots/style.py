@@ -112,9 +112,7 @@ def panels(count: int, *, columns: int, height: float, share_y: bool) -> tuple[F
     return figure, axes[:count]
 
 
-def canvas(
-    ax: Axes | None, count: int, *, columns: int, height: float, share_y: bool
-) -> tuple[Figure, list[Axes]]:
+def canvas(ax: Axes | None, count: int, *, columns: int, height: float, share_y: bool) -> tuple[Figure, list[Axes]]:
     """The panels to draw in: those of a new figure, or the axes given.
 
     Parameters
@@ -151,9 +149,7 @@ def single(width: float = 2.6, height: float = 1.9) -> tuple[Figure, Axes]:
     with style():
         figure = Figure(figsize=(width, height))
         axes = figure.subplots()
-        figure.subplots_adjust(
-            left=0.46 / width, right=1 - 0.3 / width, bottom=0.42 / height, top=1 - 0.24 / height
-        )
+        figure.subplots_adjust(left=0.46 / width, right=1 - 0.3 / width, bottom=0.42 / height, top=1 - 0.24 / height)
         return figure, axes
 
 
@@ -189,9 +185,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
             merged[-1][1] += count
             merged[-1][2] += total
             merged[-1][0] = merged[-1][2] / merged[-1][1]
-    found = [
-        centre + gap * (index - (count - 1) / 2) for centre, count, _ in merged for index in range(int(count))
-    ]
+    found = [centre + gap * (index - (count - 1) / 2) for centre, count, _ in merged for index in range(int(count))]
     result = np.empty(len(found))
     result[order] = found
     return result.tolist()

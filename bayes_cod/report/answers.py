@@ -79,9 +79,7 @@ class Answer:
         if not np.isnan(self.truth):
             parts.append(f"; it scored {self._points(self.truth)}")
         if self.at_chance:
-            parts.append(
-                f". No rung is above chance ({self._points(self.chance)}), so nothing shows when it will rise"
-            )
+            parts.append(f". No rung is above chance ({self._points(self.chance)}), so nothing shows when it will rise")
         return "".join(parts) + "."
 
     @property
@@ -165,7 +163,7 @@ def matched(thresholds: Mapping[str, float], benchmarks: list[str]) -> dict[str,
     InputError
         For a threshold outside 0 to 1 or of an unknown benchmark.
     """
-    found = {}
+    found: dict[str, float] = {}
     for name, value in thresholds.items():
         if not 0 <= value <= 1:
             raise InputError(f"the threshold of {name} is {value:g}; scores are fractions between 0 and 1")

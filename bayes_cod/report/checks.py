@@ -27,7 +27,9 @@ def priors_section(record: Record) -> Section | None:
     counts = resting["prior"].value_counts(sort=False)
     n_forecasts = len(record.forecast.targets) * len(record.forecast.benchmarks)
     if resting.empty:
-        return Section("What the priors decide", text=[_summary(resting, sensitivity, n_forecasts), _PRIORS_READING], folded=True)
+        return Section(
+            "What the priors decide", text=[_summary(resting, sensitivity, n_forecasts), _PRIORS_READING], folded=True
+        )
     first = resting.groupby("prior", sort=False).head(ROWS_A_PRIOR)  # priors in order of their most sensitive forecast
     order = {name: place for place, name in enumerate(counts.index)}
     shown = first.sort_values("prior", key=lambda names: names.map(order), kind="stable").head(ROWS)

@@ -8,7 +8,7 @@ from bayes_cod.forecasts.record import Record
 from bayes_cod.plots import plot_curves
 from bayes_cod.plots.curves import curve_handles
 from bayes_cod.plots.style import single
-from bayes_cod.report.section import Figure, Section
+from bayes_cod.report.section import Section
 from bayes_cod.report.svg import legend, panel
 
 

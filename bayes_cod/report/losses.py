@@ -6,7 +6,7 @@ from bayes_cod.forecasts.record import Record
 from bayes_cod.plots.losses import loss_handles, map_handles, plot_losses, plot_score_map
 from bayes_cod.plots.style import single
 from bayes_cod.report.numbers import interval, number, percent, points
-from bayes_cod.report.section import Column, Figure, Section, Table
+from bayes_cod.report.section import Column, Section, Table
 from bayes_cod.report.svg import legend, panel
 
 

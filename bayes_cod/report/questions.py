@@ -51,9 +51,7 @@ def clusters_section(record: Record) -> Section | None:
         "irregular, with a probability; only those that follow the law carry the extrapolation. Curves are the "
         "clusters' latent pass rates, median and 90 % interval; the number beside each is its questions."
     )
-    return Section(
-        "Clusters of questions", text=[text], figures=figures, legend=legend(cluster_handles()), folded=True
-    )
+    return Section("Clusters of questions", text=[text], figures=figures, legend=legend(cluster_handles()), folded=True)
 
 
 def classes_section(record: Record) -> Section | None:

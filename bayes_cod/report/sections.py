@@ -22,7 +22,9 @@ PICTURE = 4.0  # width in inches: legible on a phone, two beside one another on 
 NOTHING = "–"
 
 
-def forecast_section(record: Record, order: Sequence[str], thresholds: Mapping[str, float]) -> Section:
+def forecast_section(
+    record: Record, order: Sequence[str], thresholds: Mapping[str, float], *, pictures: bool = True
+) -> Section:
     """The forecast as a table, the truth beside it where it is known, and as a picture in the same order."""
     rows = _in_order(forecast_rows(record), record, order)
     with_truth = bool(rows["truth"].notna().any())
@@ -46,10 +48,8 @@ def forecast_section(record: Record, order: Sequence[str], thresholds: Mapping[s
         "Forecast",
         text=[_reading(record, with_truth=with_truth, rows=rows)],
         table=Table(columns, cells, groups, "Observed scores in points."),
-        figures=_pictures(record, order, thresholds),
-        legend=legend(
-            forecast_handles(record.forecast, record, last_rung=record.last_rung, thresholds=thresholds)
-        ),
+        figures=_pictures(record, order, thresholds) if pictures else (),
+        legend=legend(forecast_handles(record.forecast, record, last_rung=record.last_rung, thresholds=thresholds)),
     )
 
 
@@ -189,9 +189,7 @@ def settings_section(record: Record) -> Section:
     }
     rows = [list(pair) for pair in _flat(chosen)]
     caption = "With these, the data and the seed the same numbers come out."
-    return Section(
-        "Settings", table=Table([Column("Setting"), Column("Value")], rows, caption=caption), folded=True
-    )
+    return Section("Settings", table=Table([Column("Setting"), Column("Value")], rows, caption=caption), folded=True)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:

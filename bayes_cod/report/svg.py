@@ -48,7 +48,9 @@ def inline_svg(figure: Figure, prefix: str, description: str) -> Markup:
     svg = re.sub(r'\s(width|height)="[\d.]+pt"', "", svg, count=2)
     svg = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", svg)
     svg = svg.replace("xlink:href=", "href=")
-    svg = re.sub(rf'<g id="{_TIP}(\d+)">(.*?</g>)', lambda found: _tipped(tips[int(found[1])], found[2]), svg, flags=re.S)
+    svg = re.sub(
+        rf'<g id="{_TIP}(\d+)">(.*?</g>)', lambda found: _tipped(tips[int(found[1])], found[2]), svg, flags=re.S
+    )
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
     svg = re.sub(r'href="#', f'href="#{prefix}-', svg)
@@ -113,7 +115,7 @@ def _swatch(handle: Line2D) -> Markup:
     """One handle as a small picture."""
     line, face, edge = (_css(color) for color in (handle.get_color(), *_marker_colours(handle)))
     parts = []
-    width, _, dashes = handle.get_linewidth(), None, _dashes(handle)
+    width, dashes = handle.get_linewidth(), _dashes(handle)
     if handle.get_linestyle() not in ("None", "none", ""):
         parts.append(
             f'<path d="M1 7H25" fill="none" stroke="{line}" stroke-width="{max(1.2, float(width)):g}"{dashes}/>'
@@ -126,7 +128,7 @@ def _swatch(handle: Line2D) -> Markup:
         "|": '<path d="M13 1V13"/>',
         "_": '<path d="M9 7H17"/>',
         7: '<path d="M9 3L13 9L17 3Z"/>',
-    }.get(marker)  # type: ignore[call-overload]  # markers are text or numbers
+    }.get(marker)
     if shape:
         parts.append(f'<g fill="{face}" stroke="{edge}" stroke-width="1.6">{shape}</g>')
     return Markup('<svg viewBox="0 0 26 14" aria-hidden="true">{}</svg>').format(Markup("".join(parts)))

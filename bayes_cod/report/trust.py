@@ -58,10 +58,12 @@ def trust(record: Record, cells: pd.DataFrame | None = None, narrowing: str = ""
 def _convergence(record: Record) -> Point:
     table = record.diagnostics
     if table is None:
-        return Point("Convergence", f"{record.method} does not sample, so there is nothing that could fail to converge.")
+        return Point(
+            "Convergence", f"{record.method} does not sample, so there is nothing that could fail to converge."
+        )
     failed = int((~table["passed"].astype(bool)).sum())
     if not record.gate_passed:
-        text = f"{failed} of {len(table)} diagnostics failed: the sampler did not converge. Do not rely on this forecast."
+        text = f"{failed} of {len(table)} diagnostics failed: do not rely on this forecast."
         return Point("Convergence", text, "bad")
     if failed:
         text = f"The sampler converged for everything reported; {failed} of {len(table)} diagnostics failed elsewhere."
@@ -96,7 +98,7 @@ def _counted(label: str, counted: TrackRecord | None, method: str, decades: floa
     if counted is None:
         return Point(label, f"The back-test given has no forecast by {method}.", "warn")
     if not counted.cells:
-        text = f"None at this distance ({number(decades, 2)} decades): the back-test given reaches {counted.beyond:.2f}."
+        text = f"None at this distance ({number(decades, 2)} decades): the back-test reaches {counted.beyond:.2f}."
         return Point(label, text, "warn")
     where = f"{number(counted.nearest, 2)} to {number(counted.farthest, 2)} decades out"
     models = "1 model" if counted.targets == 1 else f"{counted.targets} models"
@@ -106,9 +108,9 @@ def _counted(label: str, counted: TrackRecord | None, method: str, decades: floa
         text = f"At a like distance ({where}) it erred by {points(counted.error)} points on average ({whole})."
         return Point(label, text)
     text = (
-        f"At a like distance ({where}) its 90\u202f% intervals held {percent(counted.held90)} and its 50\u202f% intervals "
-        f"{percent(counted.held50)} of {whole}; it erred by {points(counted.error)} points on average, with intervals "
-        f"{points(counted.width90)} wide."
+        f"At a like distance ({where}) its 90\u202f% intervals held {percent(counted.held90)} and its 50\u202f% "
+        f"intervals {percent(counted.held50)} of {whole}; it erred by {points(counted.error)} points on average, with "
+        f"intervals {points(counted.width90)} wide."
     )
     return Point(label, text, "good" if counted.held90 >= HELD_AT_LEAST else "warn")
 
@@ -124,12 +126,14 @@ def _priors(record: Record) -> Point:
     resting = resting_on_priors(sensitivity)
     cells = len(resting[["target", "benchmark"]].drop_duplicates())
     if not cells:
-        return Point(label, f"None of the {forecasts} forecasts moves noticeably when a prior counts for more or less.", "good")
+        return Point(
+            label, f"None of the {forecasts} forecasts moves noticeably when a prior counts for more or less.", "good"
+        )
     most = resting.iloc[0]
     return Point(
         label,
-        f"{cells} of {forecasts} forecasts rest on a prior, most of all {most['benchmark']} of {most['target']} on that "
-        f"of {most['prior']}.",
+        f"{cells} of {forecasts} forecasts rest on a prior, most of all {most['benchmark']} of {most['target']} on "
+        f"that of {most['prior']}.",
         "warn" if 2 * cells > forecasts else "plain",
     )
 
@@ -166,7 +170,7 @@ def _narrowing(record: Record) -> str:
 
 
 def _trials(record: Record) -> float:
-    """Share of the variance that finite trials make up at most: as if all questions were equally hard; NaN if unknown."""
+    """Share of the variance that finite trials make up at most (if all questions were equally hard); NaN if unknown."""
     table = record.observations
     counts = (table["n_questions"].astype(float) * table["n_trials"].astype(float)).groupby(table["benchmark"]).max()
     draws = record.forecast.draws
