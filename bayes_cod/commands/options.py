@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
     from bayes_cod.models.cod.learnt_prior import LearntPrior
 
-__all__ = ["BUNDLED", "check_seed", "given_settings", "open_ladder", "open_pool", "open_prior", "open_recalibrations"]
+__all__ = [
+    "BUNDLED",
+    "check_seed",
+    "given_settings",
+    "open_ladder",
+    "open_pool",
+    "open_prior",
+    "open_recalibrations",
+    "read_thresholds",
+]
 
 
 def open_ladder(name: str) -> Ladder:
@@ -80,3 +89,23 @@ def open_recalibrations(folders: Sequence[Path] | None, methods: Sequence[str]) 
     scored = scored_methods(cells)
     known = [name for name in methods if name in scored] or methods[:1]  # the latter is refused by name
     return {name: Recalibration.learn(cells, name) for name in known}
+
+
+def read_thresholds(given: Sequence[str] | None) -> dict[str, float]:
+    """Read `--threshold`: BENCHMARK=FRACTION each.
+
+    Raises
+    ------
+    InputError
+        For one that is no such pair.
+    """
+    found = {}
+    for text in given or ():
+        name, equals, value = text.rpartition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InputError(f"`threshold` is '{text}'; give BENCHMARK=FRACTION, such as gsm8k=0.7")
+    return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import OK
 from bayes_cod.evaluation.recalibration import SUFFIX
 
@@ -14,6 +15,10 @@ LIKE = 0.5
 """Distances within this share of the one asked for are like it ..."""
 LEAST = 0.3
 """... and so are those within so many decades."""
+NEEDED = (
+    *("ladder", "family", "target", "method", "status", "decades"),
+    *("covered_50", "covered_90", "abs_error", "width_90"),
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,14 @@ def track_record(cells: pd.DataFrame, method: str, decades: float, *, without: s
     -------
     TrackRecord or None
         None where the method was not back-tested; with `cells` 0 where it was, but at other distances only.
+
+    Raises
+    ------
+    InputError
+        If the cells lack a column.
     """
+    if missing := [name for name in NEEDED if name not in cells.columns]:
+        raise InputError(f"the back-test's table of cells has no column {', '.join(missing)}; back-test again")
     scored = cells[(cells["status"] == OK) & (cells["target"] != without)]
     own = scored[scored["method"] == method]
     if own.empty:

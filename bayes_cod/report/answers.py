@@ -132,14 +132,15 @@ def make_answers(record: Record, thresholds: Mapping[str, float] | None = None) 
     record
         A forecast that was made.
     thresholds
-        Score that is asked for, a fraction, by benchmark; a name without sampling setting means all its settings.
+        Score that is asked for, a fraction, by benchmark; a name without sampling setting means all its settings. Left
+        out: those that the forecast was made with (its setting `thresholds`), if any.
 
     Raises
     ------
     InputError
         For a threshold outside 0 to 1 or of a benchmark that was not forecast.
     """
-    asked = matched(thresholds or {}, record.benchmarks)
+    asked = matched(wanted(record, thresholds), record.benchmarks)
     order = benchmark_order(record, asked)
     shown = max(SHOWN // len(record.targets), min(len(asked), 3), 1)
     return [
@@ -153,6 +154,11 @@ def make_answers(record: Record, thresholds: Mapping[str, float] | None = None) 
         )
         for target in record.targets
     ]
+
+
+def wanted(record: Record, thresholds: Mapping[str, float] | None) -> Mapping[str, float]:
+    """Thresholds that were given, or else those that the forecast was made with."""
+    return (record.settings.get("thresholds") or {}) if thresholds is None else thresholds
 
 
 def matched(thresholds: Mapping[str, float], benchmarks: list[str]) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_cod.forecasts.record import Record
 from bayes_cod.report import sections
-from bayes_cod.report.answers import benchmark_order, make_answers, matched
+from bayes_cod.report.answers import benchmark_order, make_answers, matched, wanted
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.curves import curves_section
 from bayes_cod.report.losses import losses_section
@@ -57,14 +57,14 @@ def build_report(
     InputError
         For a threshold outside 0 to 1 or of a benchmark that was not forecast.
     """
-    wanted = matched(asked(record, thresholds), record.benchmarks)
+    asked = matched(wanted(record, thresholds), record.benchmarks)
     return render(
         title=", ".join(target.name for target in record.targets),
         lead=lead(record),
         alarm="" if record.gate_passed else NOT_CONVERGED,
         warnings=record.notes,
-        sections=report_sections(record, wanted, further),
-        answers=make_answers(record, wanted),
+        sections=report_sections(record, asked, further),
+        answers=make_answers(record, asked),
         trust=trust(record, cells, narrowing),
         further=means(record),
     )
@@ -74,10 +74,10 @@ def report_sections(
     record: Record, thresholds: Mapping[str, float] | None = None, further: Sequence[Section] = ()
 ) -> list[Section]:
     """Sections of a forecast's report in reading order; those that a method has nothing for are left out."""
-    wanted = matched(asked(record, thresholds), record.benchmarks)
-    order = benchmark_order(record, wanted)
+    asked = matched(wanted(record, thresholds), record.benchmarks)
+    order = benchmark_order(record, asked)
     parts: list[Section | None] = [
-        sections.forecast_section(record, order, wanted),
+        sections.forecast_section(record, order, asked),
         curves_section(record, order),
         *further,
         map_section(record),
@@ -94,11 +94,6 @@ def report_sections(
         sections.settings_section(record),
     ]
     return [part for part in parts if part is not None]
-
-
-def asked(record: Record, thresholds: Mapping[str, float] | None) -> Mapping[str, float]:
-    """Thresholds that were given, or else those that the forecast was made with."""
-    return (record.settings.get("thresholds") or {}) if thresholds is None else thresholds
 
 
 def lead(record: Record) -> str:

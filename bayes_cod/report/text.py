@@ -10,8 +10,8 @@ import pandas as pd
 
 from bayes_cod.forecasts.record import Record
 from bayes_cod.report import sections
-from bayes_cod.report.answers import benchmark_order, make_answers, matched
-from bayes_cod.report.build import NOT_CONVERGED, asked, lead, means
+from bayes_cod.report.answers import benchmark_order, make_answers, matched, wanted
+from bayes_cod.report.build import NOT_CONVERGED, lead, means
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.recalibration import recalibration_section
 from bayes_cod.report.section import Section, Table
@@ -38,11 +38,11 @@ def report_markdown(
     InputError
         For a threshold outside 0 to 1 or of a benchmark that was not forecast.
     """
-    wanted = matched(asked(record, thresholds), record.benchmarks)
+    asked = matched(wanted(record, thresholds), record.benchmarks)
     lines = [f"# {_plain(', '.join(record.forecast.targets))}", "", _plain(lead(record)), ""]
     if not record.gate_passed:
         lines += [f"**{NOT_CONVERGED}**", ""]
-    for target in make_answers(record, wanted):
+    for target in make_answers(record, asked):
         lines += [f"## {_plain(target.target)}", "", _plain(target.distance), ""]
         lines += [f"- **{_plain(answer.head)}**{_plain(answer.rest)}" for answer in target.answers]
         lines.append("")
@@ -52,7 +52,7 @@ def report_markdown(
     lines.append("")
     if record.notes:
         lines += ["## Warnings", "", *[f"- {_plain(note)}" for note in dict.fromkeys(record.notes)], ""]
-    for section in _tables(record, wanted):
+    for section in _tables(record, asked):
         lines += section_markdown(section)
     return "\n".join(lines)
 
@@ -119,12 +119,12 @@ def report_json(
         What `run.json` has, and `answers` (scores and probabilities as fractions, None where unknown), `trust`,
         `warnings` and `forecast` (the rows of forecast.csv).
     """
-    wanted = matched(asked(record, thresholds), record.benchmarks)
+    asked = matched(wanted(record, thresholds), record.benchmarks)
     return {
         **record.summary(),
         "answers": [
             {"flops": target.flops, "decades": target.decades, "multiple": 10**target.decades, **answer.as_json()}
-            for target in make_answers(record, wanted)
+            for target in make_answers(record, asked)
             for answer in target.answers
         ],
         "trust": [
