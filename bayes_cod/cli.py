@@ -12,7 +12,7 @@ from bayes_cod import __version__
 from bayes_cod.commands.backtest import backtest
 from bayes_cod.commands.check import check
 from bayes_cod.commands.compare import compare
-from bayes_cod.commands.config import read_config
+from bayes_cod.commands.config import Known, read_config
 from bayes_cod.commands.console import Output, choose_output, print_error, screen
 from bayes_cod.commands.decide import decide
 from bayes_cod.commands.demo import demo
@@ -94,6 +94,16 @@ def options(
     except BayesCodError as error:  # raised before the group's own handling
         print_error(str(error))
         raise typer.Exit(error.exit_code) from None
+
+
+def _options_of(group: Any) -> Known:
+    """Names of every command's options; of groups of commands likewise."""
+    return {
+        name: _options_of(command)
+        if hasattr(command, "commands")
+        else frozenset(option.name for option in command.params)
+        for name, command in group.commands.items()
+    }
 
 
 for command in (demo, check, forecast, report, compare, backtest, methods, losses, learn_prior):
