@@ -10,6 +10,7 @@ import typer
 from bayes_cod.commands.console import errors, points, screen, stage
 from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
+from bayes_cod.errors import InputError
 from bayes_cod.ladder.request import Request, make_request
 from bayes_cod.results.files import check_folder
 
@@ -102,6 +103,12 @@ def forecast(
         bool,
         typer.Option("--allow-failed-gate", help="Report even if the sampler did not converge; it says so in red."),
     ] = False,
+    register: Annotated[
+        bool,
+        typer.Option(
+            "--register", help="Write a dated record of the files' hashes, to be judged by 'bayes-cod score'."
+        ),
+    ] = False,
 ) -> None:
     """Forecast the scores of larger models, with intervals.
 
@@ -157,7 +164,32 @@ def forecast(
         "allow_failed_gate": allow_failed_gate,
     }
     made = settings_of(chosen, draws=draws, chains=chains, priors=learnt)
+    if register:
+        check_unregistered(out)
     carry_out(request, chosen, seed, made, settings, out, recalibration)
+    if register:
+        _register(out)
+
+
+def check_unregistered(out: Path) -> None:
+    """Refuse to write over a registered forecast before any work is done.
+
+    Raises
+    ------
+    InputError
+        If the folder holds one.
+    """
+    from bayes_cod.results.registration import REGISTRATION
+
+    if (out / REGISTRATION).exists():
+        raise InputError("holds a registered forecast; choose another `out`", file=out)
+
+
+def _register(out: Path) -> None:
+    from bayes_cod.results.registration import register
+
+    made = register(out)
+    screen().print(f"registered {made.date}, digest {made.digest}", markup=False, soft_wrap=True)
 
 
 def carry_out(

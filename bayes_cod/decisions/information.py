@@ -1,7 +1,7 @@
 """Value of information: of knowing everything, of knowing some quantities, and of data not yet gathered.
 
-Draws of utilities are ``(sample, choice)``, on the same draws for all choices; the value of a decision now is the largest
-mean. Every function returns a number of at least 0, in the unit of the utilities.
+Draws of utilities are ``(sample, choice)``, on the same draws for all choices; the value of a decision now is the
+largest mean. Every function returns a number of at least 0, in the unit of the utilities.
 
 References
 ----------
@@ -79,9 +79,7 @@ def evsi_reweighted(utilities: FloatArray, weights: FloatArray) -> float:
 def _conditional(utilities: FloatArray, on: FloatArray, seed: int) -> FloatArray:
     """Conditional means ``(sample, choice)``, of differences from the first choice: what is shared can't be decided."""
     difference = utilities - utilities[:, :1]
-    return np.column_stack(
-        [regressed(difference[:, choice], on, seed) for choice in range(utilities.shape[1])]
-    )
+    return np.column_stack([regressed(difference[:, choice], on, seed) for choice in range(utilities.shape[1])])
 
 
 def _value_of(conditional: FloatArray) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.decisions.regression import explained_share
-from bayes_cod.decisions.reweighting import smoothed_weights, weighted_quantiles
+from bayes_cod.decisions.reweighting import origins, smoothed_weights, weighted_quantiles
 from bayes_cod.decisions.runs import CandidateRun, Evaluation, at_compute, run_noise, to_scale
 from bayes_cod.decisions.utility import FloatArray
 from bayes_cod.errors import InputError
@@ -43,6 +43,8 @@ class Curves:
         Observed scores of the target on the same draws ``(sample, benchmark)``.
     evaluation
         Questions and trials of the benchmarks.
+    target_flops
+        Compute of the target in FLOPs.
     """
 
     flops: FloatArray
@@ -50,6 +52,7 @@ class Curves:
     latent: FloatArray
     target: FloatArray
     evaluation: Evaluation
+    target_flops: float
 
     @property
     def width(self) -> FloatArray:
@@ -115,8 +118,15 @@ def gaussian_ratio(target: FloatArray, latent: FloatArray, noise: FloatArray) ->
     covariance = shrunk / unit / unit[:, None] * spread * spread[:, None]
     count = target.shape[1]
     zz, zl, ll = covariance[:count, :count], covariance[:count, count:], covariance[count:, count:]
-    explained = np.einsum("ij,ji->i", zl, np.linalg.solve(ll + noise, zl.T))
-    return np.asarray(np.where(varies[:count], np.sqrt(np.clip(1 - explained / np.diag(zz), 0.0, 1.0)), 1.0))
+    explained = np.einsum("ij,ji->i", zl, np.linalg.solve(ll + noise, zl.T)) / np.where(
+        varies[:count], np.diag(zz), 1.0
+    )
+    # draws explain some of each other by chance: adjusted as R squared is, by the directions that the noise leaves open
+    directions = float(np.trace(np.linalg.solve(ll + noise, ll)))
+    distinct = len(np.unique(latent, axis=0))
+    inflated = (distinct - 1) / max(distinct - 1 - directions, 1.0)
+    left = np.clip(1 - (1 - explained) * inflated, 0.0, 1.0)
+    return np.asarray(np.where(varies[:count], np.sqrt(1 - left), 1.0))
 
 
 def regression_ratio(target: FloatArray, scores: FloatArray, seed: int = 0) -> FloatArray:
@@ -152,9 +162,9 @@ class Reweighted:
     ratio
         Expected width of the target's 90 % interval after the run, over that before ``(benchmark,)``.
     pareto_k
-        Share of the simulated data sets whose weights can't be relied on, and the median shape of their tails.
+        Median shape of the weights' tails over the simulated data sets.
     unreliable
-        The former.
+        Share of the data sets whose weights can't be relied on.
     weights
         Of the draws given each data set ``(data_set, sample)``.
     """
@@ -165,7 +175,9 @@ class Reweighted:
     weights: FloatArray
 
 
-def reweighted(target: FloatArray, simulated: Simulated, rng: np.random.Generator, count: int = SIMULATIONS) -> Reweighted:
+def reweighted(
+    target: FloatArray, simulated: Simulated, rng: np.random.Generator, count: int = SIMULATIONS
+) -> Reweighted:
     """Weigh the draws by the likelihood of simulated data sets.
 
     The draw that a data set comes from is left out of its weights: it would explain its own data too well, and where
@@ -186,13 +198,14 @@ def reweighted(target: FloatArray, simulated: Simulated, rng: np.random.Generato
 
     draws = len(target)
     chosen = rng.choice(draws, size=min(count, draws), replace=False)
+    origin = origins(simulated.latent)
     factor = cho_factor(simulated.noise)
     weights, shapes = np.zeros((len(chosen), draws)), np.zeros(len(chosen))
     for row, own in enumerate(chosen):
         away = simulated.scores[own] - simulated.latent
         log_density = -0.5 * np.einsum("ij,ij->i", away, cho_solve(factor, away.T).T)
-        others = np.arange(draws) != own
-        found = smoothed_weights(log_density[others])
+        others = origin != origin[own]
+        found = smoothed_weights(log_density[others], simulated.latent[others])
         weights[row, others], shapes[row] = found.values, found.pareto_k
     widths = np.array([np.diff(weighted_quantiles(target, row, LEVELS), axis=0)[0] for row in weights])
     before = np.diff(np.quantile(target, LEVELS, axis=0), axis=0)[0]
@@ -233,7 +246,6 @@ def judge(
     *,
     weights: FloatArray,
     rungs: FloatArray,
-    target_flops: float,
     seed: int = 0,
     simulations: int = SIMULATIONS,
 ) -> pd.DataFrame:
@@ -249,8 +261,6 @@ def judge(
         How much each benchmark's interval counts ``(benchmark,)``.
     rungs
         Compute of the ladder's rungs ``(rung,)``.
-    target_flops
-        Compute of the target.
     seed
         Of the simulations.
     simulations
@@ -282,14 +292,14 @@ def judge(
             "seeds": run.seeds,
             "trials": np.nan if run.trials is None else run.trials,
             "cost": run.cost,
-            "share_of_target": run.cost / target_flops,
+            "share_of_target": run.cost / curves.target_flops,
             "width_now": now,
             "gaussian": after / now,
             "regression": float(share @ (width * regression_ratio(scaled, made.scores, seed))) / now,
-            "i_optimal": i_optimal_ratio(rungs, run.flops, target_flops, run.seeds),
+            "i_optimal": i_optimal_ratio(rungs, run.flops, curves.target_flops, run.seeds),
             "width_after": after,
             "narrowing": now - after,
-            "per_percent": (now - after) / (100 * run.cost / target_flops),
+            "per_percent": (now - after) / (100 * run.cost / curves.target_flops),
         }
         if simulations:
             again = reweighted(curves.target, made, rng, simulations)

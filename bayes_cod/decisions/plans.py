@@ -27,8 +27,8 @@ class Comparison:
         (expected, against the best plan of each draw), regret_q95, dominated_by (names of plans that dominate it).
     pairs
         One row an ordered pair: plan, other, p_better (ties count half), and whether `plan` dominates `other`:
-        every_draw (never worse, once better), first_order (every utility is reached with no lower probability), second_order (preferred by
-        everyone who dislikes risk).
+        every_draw (never worse, once better), first_order (every utility is reached with no lower probability),
+        second_order (preferred by everyone who dislikes risk).
     perfect_information
         Expected value of knowing all utilities before choosing.
     draws

@@ -14,8 +14,8 @@ PENALTIES = np.logspace(-4, 4, 9)
 def regressed(values: FloatArray, on: FloatArray, seed: int = 0) -> FloatArray:
     r"""Estimate :math:`E[v \mid \phi]` at every draw.
 
-    An additive cubic spline with a ridge penalty, fitted to four fifths of the draws and predicted in the fifth, so that
-    a quantity that says nothing explains nothing (a fit would explain some of its own noise).
+    An additive cubic spline with a ridge penalty, fitted to four fifths of the draws and predicted in the fifth, so
+    that a quantity that says nothing explains nothing (a fit would explain some of its own noise).
 
     Parameters
     ----------

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayes_cod.decisions.utility import FloatArray
 
 FEWEST_DRAWS = 10.0
+FEWEST_IN_TAIL = 5
 RELIABLE_UP_TO = 0.7
 """Shape of the weights' tail up to which estimates can be relied on (Vehtari et al., JMLR 25, 2024)."""
 
@@ -40,19 +42,47 @@ class Weights:
         return self.pareto_k <= RELIABLE_UP_TO
 
 
-def smoothed_weights(log_ratio: FloatArray) -> Weights:
-    """Pareto-smoothed weights proportional to the exponential of `log_ratio` ``(sample,)``."""
-    from arviz_stats.base import array_stats  # takes seconds to import, which tables and --help should not
+def origins(curves: FloatArray) -> NDArray[np.int64]:
+    """Number of the distinct curve that each draw has ``(sample,)``: a bootstrap has several draws of each.
 
+    Parameters
+    ----------
+    curves
+        ``(sample, ...)``.
+    """
+    _, found = np.unique(curves.reshape(len(curves), -1), axis=0, return_inverse=True)
+    return np.asarray(found).ravel()
+
+
+def smoothed_weights(log_ratio: FloatArray, curves: FloatArray | None = None) -> Weights:
+    """Pareto-smoothed weights proportional to the exponential of `log_ratio`.
+
+    Parameters
+    ----------
+    log_ratio
+        ``(sample,)``.
+    curves
+        What the ratios come from ``(sample, ...)``: draws that are alike in it are one and the same draw.
+    """
     log_ratio = log_ratio - log_ratio.max()
     draws = len(log_ratio)
-    if np.ptp(log_ratio) < 1e-12:
-        return Weights(np.full(draws, 1.0 / draws), 0.0)
+    size = int(min(draws / 5, 3 * np.sqrt(draws)))
+    # too few draws, or one and the same value, such as the replicates of one curve: no tail to be smoothed
+    if size < FEWEST_IN_TAIL or np.ptp(np.sort(log_ratio)[-size:]) < 1e-12:
+        values = np.exp(log_ratio)
+        return _judged(Weights(values / values.sum(), 0.0), curves)
+    from arviz_stats.base import array_stats  # takes seconds to import, which tables and --help should not
+
     with np.errstate(over="ignore"):  # of a tail that is too heavy to be drawn, which its shape tells
         log_weight, shape = array_stats.psislw(-log_ratio)
     values = np.exp(np.asarray(log_weight, dtype=float))
-    found = Weights(values / values.sum(), float(shape))
-    return found if found.effective_draws >= FEWEST_DRAWS else replace(found, pareto_k=float("inf"))
+    return _judged(Weights(values / values.sum(), float(shape)), curves)
+
+
+def _judged(found: Weights, curves: FloatArray | None) -> Weights:
+    """With an infinite Pareto k where too few distinct draws carry the weight."""
+    mass = found.values if curves is None else np.bincount(origins(curves), found.values)
+    return found if 1 / np.sum(mass**2) >= FEWEST_DRAWS else replace(found, pareto_k=float("inf"))
 
 
 def weighted_quantiles(draws: FloatArray, weights: FloatArray, levels: FloatArray) -> FloatArray:

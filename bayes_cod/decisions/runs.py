@@ -1,8 +1,8 @@
 """What a run that is not yet trained would show: its scores simulated from the draws, and what they would tell.
 
 Scores are moved to a scale on which noise is about as large everywhere: the logit of a score drawn in from 0 and 1 by
-half a question. On it a run's observed scores are the latent ones, plus the run's luck (shared by benchmarks as far as the
-draws say), plus the noise of a finite number of trials.
+half a question. On it a run's observed scores are the latent ones, plus the run's luck (shared by benchmarks as far as
+the draws say), plus the noise of a finite number of trials.
 """
 
 from __future__ import annotations
@@ -94,6 +94,12 @@ def to_scale(scores: FloatArray, edge: FloatArray) -> FloatArray:
     """Scores ``(..., benchmark)`` on the logit scale, drawn in from 0 and 1 by `edge` ``(benchmark,)``."""
     clipped = np.clip(scores, 0.0, 1.0)
     return np.asarray(np.log((clipped + edge) / (1 - clipped + edge)))
+
+
+def from_scale(values: FloatArray, edge: FloatArray) -> FloatArray:
+    """Scores from the logit scale: the inverse of `to_scale`, kept within 0 and 1."""
+    share = 1 / (1 + np.exp(-values))
+    return np.asarray(np.clip(share * (1 + 2 * edge) - edge, 0.0, 1.0))
 
 
 def slope_of_scale(scores: FloatArray, edge: FloatArray) -> FloatArray:

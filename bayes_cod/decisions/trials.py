@@ -42,9 +42,9 @@ def trials_worth(
     -------
     pandas.DataFrame
         benchmark, trials, has (trials a question now), questions, evaluations (questions x trials, of one model),
-        trial_sd (of the target's score, fraction), share_of_variance (of the target's predictive variance that is due to
-        that many trials), width_now, width_target (of the 90 % interval of the target's observed score if the target is
-        evaluated with that many), width_rungs (if the rungs are; equal to width_now where they have as many).
+        trial_sd (of the target's score, fraction), share_of_variance (of the target's predictive variance that is due
+        to that many trials), width_now, width_target (of the 90 % interval of the target's observed score if the
+        target is evaluated with that many), width_rungs (if the rungs are; equal to width_now where they have as many).
     """
     evaluation, width = curves.evaluation, curves.width
     edge = evaluation.edge
@@ -105,15 +105,15 @@ def benchmarks_worth(curves: Curves, benchmarks: Sequence[str], run: CandidateRu
     run
         The run to be evaluated.
     weights
-        How much each benchmark's forecast counts ``(benchmark,)``; one without weight may be worth running all the same,
-        for what it tells about others.
+        How much each benchmark's forecast counts ``(benchmark,)``; one without weight may be worth running all the
+        same, for what it tells about others.
 
     Returns
     -------
     pandas.DataFrame
-        One row a benchmark, the most telling first: order, benchmark, questions, alone (ratio of the target's weighted mean
-        width after evaluating the run on it alone, to that before), together (on it and all before it), narrowing (what it
-        adds to those before, fraction of a score).
+        One row a benchmark, the most telling first: order, benchmark, questions, alone (ratio of the target's weighted
+        mean width after evaluating the run on it alone, to that before), together (on it and all before it), narrowing
+        (what it adds to those before, fraction of a score).
     """
     share = weights / weights.sum()
     width = curves.width
@@ -149,7 +149,11 @@ def benchmarks_worth(curves: Curves, benchmarks: Sequence[str], run: CandidateRu
 
 
 def questions_worth(
-    clusters: pd.DataFrame, cluster_curves: xr.Dataset, target_flops: float, last_rung_flops: float, target: xr.DataArray
+    clusters: pd.DataFrame,
+    cluster_curves: xr.Dataset,
+    target_flops: float,
+    last_rung_flops: float,
+    target: xr.DataArray,
 ) -> pd.DataFrame:
     r"""Where trials are best spent among the clusters of a benchmark's questions.
 
@@ -171,9 +175,9 @@ def questions_worth(
     Returns
     -------
     pandas.DataFrame
-        benchmark, cluster, kind, questions, pass_rate (expected, at the target), relative_trials (trials a question over
-        the benchmark's mean), noise_ratio (of the benchmark: variance by trials so spent, over that of the same number
-        spent evenly), correlation (of the cluster's pass rate at the largest rung with the target's score).
+        benchmark, cluster, kind, questions, pass_rate (expected, at the target), relative_trials (trials a question
+        over the benchmark's mean), noise_ratio (of the benchmark: variance by trials so spent, over that of the same
+        number spent evenly), correlation (of the cluster's pass rate at the largest rung with the target's score).
     """
     rate = cluster_curves["pass_rate"].transpose("sample", "flops", "cluster")
     flops = rate["flops"].values

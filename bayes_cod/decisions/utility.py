@@ -1,7 +1,7 @@
 """What scores are worth: thresholds to reach, weighted means, and money.
 
-Scores are fractions with the benchmark as their last dimension. A requirement is a weighted mean of benchmarks that must
-reach a threshold; several of them are to be met together. Worth is in a currency of the user's.
+Scores are fractions with the benchmark as their last dimension. A requirement is a weighted mean of benchmarks that
+must reach a threshold; several of them are to be met together. Worth is in a currency of the user's.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ class Worth:
         weights = dict(self.weights) or dict.fromkeys(benchmarks, 1.0)
         total = 100.0 * self.per_point * weighted_mean(scores, benchmarks, weights)
         for reward in self.rewards:
-            total = total + reward.worth * (joint_margin(scores, benchmarks, reward.requirements) >= 0)
+            met = joint_margin(scores, benchmarks, reward.requirements) >= 0
+            total = total + reward.worth * met.astype(float)
         return np.asarray(total)
 
 

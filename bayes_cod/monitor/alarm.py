@@ -1,14 +1,15 @@
 r"""An alarm that may be looked at any number of times: an e-process on standardised residuals.
 
-While the run is healthy and the forecast right, each residual is a standard normal given all before it. Against that stand
-alternatives: the run has been worse by some standard deviations since a time that is not known, or its residuals are
-wilder, or some of them are far worse again and again. Each bets on its density over the standard normal's; with a prior over the time :math:`s` at which trouble begins,
+While the run is healthy and the forecast right, each residual is a standard normal given all before it. Against that
+stand alternatives: the run has been worse by some standard deviations since a time that is not known, or its residuals
+are wilder, or some of them are far worse again and again. Each bets on its density over the standard normal's; with a
+prior over the time :math:`s` at which trouble begins,
 
 .. math:: M_t = \sum_{s \le t} \pi_s \prod_{i=s}^{t} \frac{q(z_i)}{\varphi(z_i)} + \sum_{s > t} \pi_s
 
-is a martingale that starts at 1, and so is the mean over alternatives. By Ville's inequality the probability that it ever
-reaches :math:`1 / \alpha` is at most :math:`\alpha`, however often and whenever it is looked at (Ramdas et al., Statistical
-Science 38, 2023; change detection by e-processes: Shin, Ramdas and Rinaldo, 2022).
+is a martingale that starts at 1, and so is the mean over alternatives. By Ville's inequality the probability that it
+ever reaches :math:`1 / \alpha` is at most :math:`\alpha`, however often and whenever it is looked at (Ramdas et al.,
+Statistical Science 38, 2023; change detection by e-processes: Shin, Ramdas and Rinaldo, 2022).
 """
 
 from __future__ import annotations

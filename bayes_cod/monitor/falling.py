@@ -1,11 +1,11 @@
 r"""What a healthy loss does next: it goes on falling, or stays, and does not rise.
 
-The level falls at one of some rates, in nats for each factor e of tokens, and is seen through noise of one of some sizes.
-Rate and noise may change from point to point, rarely. For each pair of them a Kalman filter follows the level; the pairs
-are weighed by how well they predict and mixed where they change (interacting multiple models, Blom and Bar-Shalom, 1988).
-No rate is negative, so a rise is nowhere expected: a loss that climbs, or stays above a level that it had reached, gives
-one positive residual after another. An isolated spike is part of a healthy run: a small share of points comes from a wide
-distribution, and tells nothing about the level.
+The level falls at one of some rates, in nats for each factor e of tokens, and is seen through noise of one of some
+sizes. Rate and noise may change from point to point, rarely. For each pair of them a Kalman filter follows the level;
+the pairs are weighed by how well they predict and mixed where they change (interacting multiple models, Blom and
+Bar-Shalom, 1988). No rate is negative, so a rise is nowhere expected: a loss that climbs, or stays above a level that
+it had reached, gives one positive residual after another. An isolated spike is part of a healthy run: a small share of
+points comes from a wide distribution, and tells nothing about the level.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from bayes_cod.decisions.utility import FloatArray
@@ -22,7 +23,9 @@ RATES = np.array([0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0])
 NOISES = np.logspace(-3.5, -0.5, 13)
 RATE_SPREAD = 0.5
 """Standard deviation of the fall over a factor e of tokens, in rates."""
-RATE_CHANGES, NOISE_CHANGES = 0.05, 0.05
+OUTLYING = 4.0
+"""Standard deviations of a prediction, above it, from which a point is set aside."""
+RATE_CHANGES, NOISE_CHANGES = 0.05, 0.01
 SPIKES, SPIKE_SCALE = 0.005, 10.0
 """Share of isolated spikes, and half their width at half height in standard deviations of a prediction."""
 SURELY = 2.0
@@ -43,13 +46,13 @@ class Followed:
     residual
         Standard normal given all before while the run is healthy ``(point,)``, positive where the loss is higher than
         expected; NaN while learning.
-    spike
-        Probability that the point is an isolated spike ``(point,)``.
+    set_aside
+        Points so far above what was expected that nothing was learnt from them ``(point,)``.
     """
 
     quantiles: FloatArray
     residual: FloatArray
-    spike: FloatArray
+    set_aside: NDArray[np.bool_]
 
 
 class FallingLevel:
@@ -91,23 +94,22 @@ class FallingLevel:
         second = moved(self.weights * (self.variance + self.mean**2)) / weights
         return weights, mean, np.maximum(second - mean**2, 0.0)
 
-    def update(self, tokens: float, loss: float) -> tuple[float, float, FloatArray]:
-        """Take a point: its standardised residual, the probability that it is a spike, and quantiles expected of it."""
+    def update(self, tokens: float, loss: float) -> tuple[float, bool, FloatArray]:
+        """Take a point: its standardised residual, whether it was set aside, and quantiles expected of it."""
         weights, level, variance = self.ahead(tokens)
         scale = np.sqrt(variance + NOISES**2)
         middle = float((weights * level).sum())
         down = min(0.0, self.reached - middle)
-        typical = float(np.sqrt((weights * scale**2).sum()))
+        typical = float(np.exp((weights * np.log(scale)).sum()))
         regular = np.exp(-0.5 * ((loss - level) / scale) ** 2) / (scale * np.sqrt(2 * np.pi))
-        density = float((weights * regular).sum())
         away = (loss - middle) / (SPIKE_SCALE * typical)
-        wide = 1 / (np.pi * SPIKE_SCALE * typical * (1 + away**2))
         below = (1 - SPIKES) * float((weights * ndtr((loss - level - down) / scale)).sum())
         below += SPIKES * (0.5 + np.arctan(away - down / (SPIKE_SCALE * typical)) / np.pi)
-        spike = SPIKES * wide / (SPIKES * wide + (1 - SPIKES) * density)
         expected = _quantiles(weights, level + down, scale)
         self.tokens, self.weights, self.mean, self.variance = tokens, weights, level, variance
-        if spike < 0.5:
+        # far above, a point tells nothing about the level or the noise; a healthy run may fall as fast as it likes
+        set_aside = loss - middle >= OUTLYING * typical
+        if not set_aside:
             gain = variance / scale**2
             self.weights = np.maximum(weights * regular, 1e-300)
             self.weights /= self.weights.sum()
@@ -116,7 +118,7 @@ class FallingLevel:
             centre = float((self.weights * self.mean).sum())
             spread = float((self.weights * (self.variance + (self.mean - centre) ** 2)).sum())
             self.reached = min(self.reached, centre + SURELY * np.sqrt(spread))
-        return float(ndtri(np.clip(below, EDGE, 1 - EDGE))), float(spike), expected
+        return float(ndtri(np.clip(below, EDGE, 1 - EDGE))), set_aside, expected
 
 
 def _quantiles(weights: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
@@ -130,7 +132,7 @@ def _quantiles(weights: FloatArray, centre: FloatArray, scale: FloatArray) -> Fl
         middle = 0.5 * (low + high)
         under = ndtr((middle[:, None] - centre) / scale) @ weights < LEVELS
         low, high = np.where(under, middle, low), np.where(under, high, middle)
-    return 0.5 * (low + high)
+    return np.asarray(0.5 * (low + high))
 
 
 def follow(tokens: FloatArray, losses: FloatArray, learning: int = LEARNING) -> Followed:
@@ -155,9 +157,9 @@ def follow(tokens: FloatArray, losses: FloatArray, learning: int = LEARNING) -> 
         raise InputError("a loss is not finite; leave out what was not evaluated")
     level = FallingLevel(float(tokens[0]), float(losses[0]))
     quantiles = np.full((len(LEVELS), len(tokens)), np.nan)
-    residual, spike = np.full(len(tokens), np.nan), np.zeros(len(tokens))
+    residual, aside = np.full(len(tokens), np.nan), np.zeros(len(tokens), dtype=bool)
     for place in range(1, len(tokens)):
-        found, spike[place], expected = level.update(float(tokens[place]), float(losses[place]))
+        found, aside[place], expected = level.update(float(tokens[place]), float(losses[place]))
         if place >= learning:
             residual[place], quantiles[:, place] = found, expected
-    return Followed(quantiles, residual, spike)
+    return Followed(quantiles, residual, aside)

@@ -2,11 +2,11 @@ r"""Where the loss goes from here: a law along one run, learnt from what was see
 
 .. math:: L = E + A\,(t / t_0)^{-\alpha} + \gamma\,(\ell - 1) + d + \varepsilon
 
-over tokens :math:`t`, with :math:`\ell` the learning rate as a share of its peak (which is how the fall of the loss during
-decay is told apart from the law's own), a random walk :math:`d` in log tokens for what the law misses, and noise. Given the
-exponent, the clock, the pace of the walk and the noise the model is linear and normal, so a Kalman filter is exact; these
-four lie on a grid, and each cell counts by how well it has predicted, lately above all (dynamic model averaging, Raftery et
-al., 2010): the first steps of a run follow another law than the rest.
+over tokens :math:`t`, with :math:`\ell` the learning rate as a share of its peak (which is how the fall of the loss
+during decay is told apart from the law's own), a random walk :math:`d` in log tokens for what the law misses, and
+noise. Given the exponent, the clock, the pace of the walk and the noise the model is linear and normal, so a Kalman
+filter is exact; these four lie on a grid, and each cell counts by how well it has predicted, lately above all (dynamic
+model averaging, Raftery et al., 2010): the first steps of a run follow another law than the rest.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import norm
 
@@ -99,7 +100,7 @@ class LossLaw:
 
 
 def learn_law(
-    tokens: FloatArray, losses: FloatArray, rates: FloatArray | None = None, left_out: FloatArray | None = None
+    tokens: FloatArray, losses: FloatArray, rates: FloatArray | None = None, left_out: NDArray[np.bool_] | None = None
 ) -> LossLaw:
     """Learn the law along a run.
 

@@ -1,4 +1,4 @@
-"""How far along a large run is: where a checkpoint stands on the forecast's compute axis, and how far the rate has decayed."""
+"""How far along a large run is: on the forecast's compute axis, and in the decay of its learning rate."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SCHEDULES: tuple[Schedule, ...] = ("cosine", "linear", "constant")
 def place_of(tokens: FloatArray, target_flops: float, target_tokens: float, params: float | None) -> FloatArray:
     """Compute at which the ladder's curve is as far as a large run after some tokens ``(point,)``, in FLOPs.
 
-    An early checkpoint of a large model has spent its compute on size more than on data. With the model's size known it is
-    put at the compute whose best split of size and tokens would be as far (`laws.equivalent_compute`), measured from the
-    run's end; without it, at the share of the compute that is spent.
+    An early checkpoint of a large model has spent its compute on size more than on data. With the model's size known
+    it is put at the compute whose best split of size and tokens would be as far (`laws.equivalent_compute`), measured
+    from the run's end; without it, at the share of the compute that is spent.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def rate_left(progress: FloatArray, schedule: Schedule) -> FloatArray:
 
 
 def shown_rate(rate: FloatArray) -> FloatArray:
-    """The same from a learning rate as it was logged ``(point,)``, any unit: over its largest so far.
+    """The same from a learning rate as it was logged ``(point,)``, in any unit: over its largest so far.
 
-    A rate before its peak (warm-up) counts as not decayed.
+    A rate that still rises (warm-up) counts as not decayed.
     """
-    return np.asarray(rate / np.maximum.accumulate(rate) * (np.arange(len(rate)) >= 0))
+    return np.asarray(rate / np.maximum.accumulate(rate))

@@ -15,6 +15,7 @@ from bayes_cod.report.numbers import flops
 from bayes_cod.report.recalibration import recalibration_section
 from bayes_cod.report.section import Section
 from bayes_cod.report.stacking import stacking_section
+from bayes_cod.report.worth import worth_section
 
 
 def build_report(record: Record) -> str:
@@ -41,6 +42,7 @@ def build_report(record: Record) -> str:
         sections.clusters_section(record),
         sections.classes_section(record),
         stacking_section(record),
+        worth_section(record),
         sections.diagnostics_section(record),
         sections.data_section(record),
         sections.settings_section(record),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from decision_toys import Toy
 from scipy.stats import norm
-from toys import Toy
 
 from bayes_cod.decisions.compute import first_reached, least_compute, needed_compute, probability_along, split_of_ladder
 from bayes_cod.decisions.utility import Requirement

@@ -57,9 +57,7 @@ def test_evsi_by_regression_and_by_reweighting(theta: np.ndarray, count: int) ->
     expected = unit_loss(MEAN, after)
     assert evsi(utilities(theta), data[:, None]) == pytest.approx(expected, abs=ERROR)
     few = data[:400]
-    weights = np.array(
-        [smoothed_weights(-0.5 * count * (value - theta) ** 2 / NOISE**2).values for value in few]
-    )
+    weights = np.array([smoothed_weights(-0.5 * count * (value - theta) ** 2 / NOISE**2).values for value in few])
     assert evsi_reweighted(utilities(theta), weights) == pytest.approx(expected, abs=4 * SD / np.sqrt(400))
 
 

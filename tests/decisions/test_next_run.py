@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from toys import Toy
+from decision_toys import Toy
 
 from bayes_cod.decisions.equivalent import between_share, equivalent_questions
 from bayes_cod.decisions.next_run import i_optimal_ratio, judge
@@ -30,7 +32,7 @@ def test_all_estimates_agree_with_the_formula(flops: float, seeds: int) -> None:
     toy = Toy(slope_sd=0.3, mean=-1.0, draws=2000)
     curves, _ = toy.curves()
     run = CandidateRun(flops, seeds)
-    row = judge(curves, [run], weights=np.ones(1), rungs=RUNGS, target_flops=1e22, simulations=150).iloc[0]
+    row = judge(curves, [run], weights=np.ones(1), rungs=RUNGS, simulations=150).iloc[0]
     expected = closed_form(toy, np.log10(flops / 1e21), seeds)
     assert row["gaussian"] == pytest.approx(expected, abs=0.03)
     assert row["regression"] == pytest.approx(expected, abs=0.04)
@@ -43,13 +45,13 @@ def test_all_estimates_agree_with_the_formula(flops: float, seeds: int) -> None:
 def test_where_data_say_more_than_draws_can_resolve_reweighting_says_so() -> None:
     toy = Toy(slope_sd=0.3, luck_sd=0.02, benchmarks=12, draws=400)
     curves, _ = toy.curves()
-    row = judge(curves, [CandidateRun(5e21)], weights=np.ones(12), rungs=RUNGS, target_flops=1e22).iloc[0]
+    row = judge(curves, [CandidateRun(5e21)], weights=np.ones(12), rungs=RUNGS).iloc[0]
     assert row["unreliable"] > 0.5
 
 
 def test_a_run_that_says_nothing_is_worth_nothing() -> None:
     curves, _ = Toy(level_sd=0.001, luck_sd=0.3).curves()
-    row = judge(curves, [CandidateRun(1e21)], weights=np.ones(1), rungs=RUNGS, target_flops=1e22).iloc[0]
+    row = judge(curves, [CandidateRun(1e21)], weights=np.ones(1), rungs=RUNGS).iloc[0]
     assert row[["gaussian", "regression", "reweighting"]].to_numpy(dtype=float) == pytest.approx(1.0, abs=0.03)
 
 
@@ -88,9 +90,7 @@ def test_curves_between_points_and_off_the_grid() -> None:
 
 def test_trials_of_the_target_take_off_their_own_noise() -> None:
     curves, _ = Toy(mean=-1.0, level_sd=0.2, luck_sd=0.3).curves()
-    curves = type(curves)(
-        curves.flops, curves.observed, curves.latent, curves.target, Evaluation(np.array([200.0]), np.array([4.0]))
-    )
+    curves = replace(curves, evaluation=Evaluation(np.array([200.0]), np.array([4.0])))
     table = trials_worth(curves, ["b0"], RUNGS).set_index("trials")
     p = curves.target
     assert table.loc[4, "width_target"] == pytest.approx(table.loc[4, "width_now"])
@@ -113,7 +113,7 @@ def test_the_benchmark_that_tells_most_comes_first_and_its_double_adds_little() 
     curves, _ = toy.curves()
     twin = curves.latent.copy()
     twin[:, :, 1] = twin[:, :, 0]  # b1 repeats b0, b2 is on its own
-    curves = type(curves)(curves.flops, twin + (curves.observed - curves.latent), twin, curves.target, curves.evaluation)
+    curves = replace(curves, observed=twin + (curves.observed - curves.latent), latent=twin)
     weights = np.array([1.0, 0.0, 0.2])
     table = benchmarks_worth(curves, ["b0", "b1", "b2"], CandidateRun(1e21), weights).set_index("benchmark")
     assert table.loc["b2", "order"] == 2

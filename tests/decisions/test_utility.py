@@ -44,7 +44,7 @@ def test_unusable_requirements(text: str, message: str) -> None:
 
 
 def test_unknown_benchmarks_and_no_requirement() -> None:
-    with pytest.raises(InputError, match="unknown benchmark 'arc'.*gsm8k"):
+    with pytest.raises(InputError, match=r"unknown benchmark 'arc'.*gsm8k"):
         Requirement.parse("arc>=0.5").margin(SCORES, NAMES)
     with pytest.raises(InputError, match="no requirement"):
         joint_margin(SCORES, NAMES, [])

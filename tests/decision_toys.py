@@ -1,4 +1,5 @@
-"""A conjugate toy: on the logit scale a score is a straight line in log compute, known but for one level, plus noise."""
+"""A conjugate toy: on the logit scale a score is a straight line in log compute, known but for one level, plus
+noise."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ def scores(logits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Toy:
-    """``logit score(x) = level + slope x + luck``, level ~ N(mean, level_sd), slope ~ N(1, slope_sd), luck ~ N(0, luck_sd)."""
+    """``logit score(x) = level + slope x + luck``, level ~ N(mean, level_sd), slope ~ N(1, slope_sd), luck ~ N(0,
+    luck_sd)."""
 
     mean: float = -0.4
     level_sd: float = 0.3
@@ -44,6 +46,7 @@ class Toy:
         observed = grid + rng.normal(0, self.luck_sd, grid.shape)
         seen = end + rng.normal(0, self.luck_sd, end.shape)
         unknown = np.full(self.benchmarks, np.nan)
-        # the edge of the scale is a thousandth here, so that the toy's logit and the package's are the same but for that
+        # the edge of the scale is a thousandth here, so that the toy's logit and the package's are the same but for
+        # that
         evaluation = Evaluation(unknown, unknown)
-        return Curves(self.flops, scores(observed), scores(grid), scores(seen), evaluation), scores(end)
+        return Curves(self.flops, scores(observed), scores(grid), scores(seen), evaluation, target), scores(end)
