@@ -287,8 +287,8 @@ def _scores(
     elif "moved" in how:
         names = [name for name, way in zip(basis.benchmarks, how, strict=True) if way == "moved"]
         notes.append(
-            f"draws could not be reweighted (Pareto k above 0.7) for {', '.join(names)}: they keep their growth "
-            f"from here and "
+            f"draws could not be reweighted (Pareto k above 0.7) for {', '.join(names)}: they are moved towards the "
+            f"last "
             "scores, the more the nearer the end is"
         )
     before, now = (np.quantile(array, [0.05, 0.5, 0.95], axis=0) for array in (basis.curves.target, draws))
