@@ -53,7 +53,7 @@ class BayesianCOD:
     seed
         Seed of the split of trials, the sampler and the noise ahead.
     priors
-        See `Priors`; or a `LearntPrior`, which also tells what it was learnt from.
+        See `Priors`; or a `LearntPrior` (or its record), which also says what it was learnt from.
     grouping
         See `GroupingSettings`.
     sampler
@@ -72,7 +72,7 @@ class BayesianCOD:
         self,
         seed: int = 0,
         *,
-        priors: Priors | LearntPrior | None = None,
+        priors: Priors | LearntPrior | Mapping[str, Any] | None = None,
         grouping: GroupingSettings | None = None,
         sampler: SamplerSettings | None = None,
         sampling: Mapping[str, Any] | None = None,
@@ -83,6 +83,8 @@ class BayesianCOD:
         self.seed = seed
         self.retry = retry
         self.anchors = anchors
+        if isinstance(priors, Mapping):
+            priors = LearntPrior.of(priors)
         self.learnt = priors if isinstance(priors, LearntPrior) else None
         self.priors = priors.priors if isinstance(priors, LearntPrior) else priors or Priors()
         self.grouping = grouping or GroupingSettings()
@@ -431,11 +433,6 @@ class BayesianCOD:
         -------
         pandas.DataFrame
             See `bayes_cod.models.cod.sensitivity.forecast_sensitivity`.
-
-        Raises
-        ------
-        InputError
-            If the forecast has not as many draws as the fit: it was made by another one, or before a retry.
         """
         evidence, draws, tree = self._fitted()
         if forecast.draws.sizes["sample"] != len(draws):
