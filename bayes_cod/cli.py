@@ -22,7 +22,9 @@ from bayes_cod.commands.forecast import forecast
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
 from bayes_cod.commands.methods import methods
+from bayes_cod.commands.monitor import monitor
 from bayes_cod.commands.report import report
+from bayes_cod.commands.score import score
 from bayes_cod.errors import BayesCodError, InputErrors
 
 ANYWHERE = ("--json", "--quiet")
@@ -109,7 +111,7 @@ def _options_of(group: Any) -> Known:
     }
 
 
-for command in (demo, check, forecast, report, compare, backtest, methods, losses, learn_prior):
+for command in (demo, check, forecast, report, compare, backtest, methods, losses, learn_prior, monitor, score):
     app.command()(command)
 app.add_typer(decide, name="decide")
 
