@@ -108,7 +108,8 @@ def pick_runs(logs: list[Log], notes: Notes, *, unfinished: bool) -> list[Log]:
         ranked = sorted(ended or own, key=_rank)
         best = ranked[-1]
         kept.append(best)
-        others = [log for log in own if log is not best and not _same_run(log, best)]
+        whole = [log for log in own if log.has_rows]
+        others = [log for log in own if log is not best and not any(_same_run(log, other) for other in [best, *whole])]
         if others:
             told = some([_told(log) for log in sorted(others, key=_rank, reverse=True)])
             notes.add(f"run more than once; {_told(best)} counts, set aside: {told}", f"{model} on {benchmark}")
@@ -122,15 +123,14 @@ def _rank(log: Log) -> tuple[bool, bool, str, str]:
 
 
 def _same_run(log: Log, best: Log) -> bool:
-    """Whether a log without questions only states the score of a run whose questions are read."""
-    folder = log.file.rpartition("/")[0]
-    return not log.has_rows and (log.when == best.when or (log.format == best.format and best.file.startswith(folder)
-                                                            and not log.when))
+    """Whether a log without questions only states the score of a run whose questions are in another log."""
+    beside = best.file.startswith(log.file.rpartition("/")[0])
+    return log is not best and not log.has_rows and (log.when == best.when or (beside and not log.when))
 
 
 def _told(log: Log) -> str:
-    parts = [log.file, log.when[:19], log.why]
-    return " ".join([parts[0], f"({', '.join(part for part in parts[1:] if part)})" if any(parts[1:]) else ""]).strip()
+    told = ", ".join(part for part in (log.when[:19], log.why) if part)
+    return f"{log.file} ({told})" if told else log.file
 
 
 def drop_groups(logs: list[Log], notes: Notes) -> list[Log]:

@@ -203,7 +203,7 @@ def _rows(samples: list[_Sample], log: Log, rows: RowSink) -> None:
     log.n_questions = len({item for item, _ in latest})
     log.has_rows = bool(scorers)
     log.notes = list(dict.fromkeys(log.notes))
-    if unscored:
+    if unscored and len(latest) > log.n_questions:
         log.notes.append(f"{unscored} of {len(latest)} samples have no score; they count neither as right nor as wrong")
 
 

@@ -258,11 +258,13 @@ class _Samples:
         if prompt:
             common["prompt"] = prompt_number(prompt)
         if log_probabilities is not None:
+            n_options = len(log_probabilities) // (2 if "acc_mutual_info" in metrics else 1)
+            common["options"] = n_options if n_options > 1 else None
             if any(math.isnan(value) for value in log_probabilities) or not any(map(math.isfinite, log_probabilities)):
                 metrics = dict.fromkeys(metrics)
                 self._documents.add(hash((item, digest)))
             else:
-                common |= self._choices(fields, log_probabilities, metrics)
+                common["loss"] = _loss(fields, log_probabilities, n_options)
         name = _text(fields, "filter")
         if not name:
             self._unnamed[item].append({"metrics": metrics, "common": common, "item": item or digest})
@@ -287,20 +289,6 @@ class _Samples:
                 continue
             found[name] = as_fraction(value)
         return found
-
-    def _choices(
-        self, fields: dict[str, msgspec.Raw], log_probabilities: list[float], metrics: dict[str, float | None]
-    ) -> dict[str, Any]:
-        """Number of options and bits per byte of the right one."""
-        n_options = len(log_probabilities) // (2 if "acc_mutual_info" in metrics else 1)
-        target = _any(fields, "target")
-        gold = 0 if n_options == 1 else _index(target)
-        loss = None
-        if gold is not None and gold < n_options and math.isfinite(log_probabilities[gold]):
-            answer = _continuation(fields.get("arguments"), gold)
-            if answer:
-                loss = -log_probabilities[gold] / (len(answer.encode("utf-8", "replace")) * math.log(2))
-        return {"options": n_options if n_options > 1 else None, "loss": loss}
 
     def _repeated(
         self,
@@ -328,8 +316,8 @@ class _Samples:
         self.log.has_rows = bool(self.rows.counts)
         if self._documents:
             self.log.notes.append(
-                f"{len(self._documents)} questions have no finite log probability (the model overflowed); "
-                "they are set aside as unscored, neither right nor wrong"
+                f"{len(self._documents)} questions have no finite log probability (the model overflowed) and "
+                "are unscored"
             )
         for metric, count in self._left.items():
             self.log.notes.append(f"metric '{metric}' is no single number in {count} lines and was left out")
@@ -370,6 +358,15 @@ def _log_probabilities(responses: Any) -> list[float] | None:
         except (TypeError, ValueError):
             return None
     return found
+
+
+def _loss(fields: dict[str, msgspec.Raw], log_probabilities: list[float], n_options: int) -> float | None:
+    """Bits per byte of the right answer, from its log probability in nats."""
+    gold = 0 if n_options == 1 else _index(_any(fields, "target"))
+    if gold is None or gold >= n_options or not math.isfinite(log_probabilities[gold]):
+        return None
+    answer = _continuation(fields.get("arguments"), gold)
+    return -log_probabilities[gold] / (len(answer.encode("utf-8", "replace")) * math.log(2)) if answer else None
 
 
 def _index(target: Any) -> int | None:

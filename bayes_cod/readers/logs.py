@@ -336,7 +336,7 @@ def _note_models(per_model: pd.DataFrame, notes: Notes) -> None:
     for row in per_model.itertuples():
         name = f"{row.model} on {row.benchmark}"
         if row.unscored:
-            notes.add(f"{row.unscored} of {row.questions} questions have no score; neither right nor wrong, left out", name)
+            notes.add(f"{row.unscored} of {row.questions} samples have no score; neither right nor wrong, left out", name)
         if row.copies:
             notes.add("questions are logged more than once; the last line of each counts", name)
         if 0 < row.losses < row.questions:
