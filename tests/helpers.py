@@ -12,9 +12,9 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from bayes_cod.cli import app
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 MODELS = """model,family,flops,params,tokens
 tiny,fam,1e18,1e6,1e9

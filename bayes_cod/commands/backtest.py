@@ -15,7 +15,7 @@ from rich.text import Text
 from bayes_cod.commands.console import errors, points, screen, stage
 from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.errors import InputError
-from bayes_cod.output import Writer, check_folder, write_together
+from bayes_cod.results.files import Writer, check_folder, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ def backtest(
         raise InputError(f"--jobs is {jobs}; give a number of at least 1, or -1 for one a core")
     from bayes_cod.evaluation import Method, common_cells, summarise, summary_table
     from bayes_cod.evaluation import backtest as run_backtest
-    from bayes_cod.methods import WITH_PRIOR, resolve
+    from bayes_cod.registry import WITH_PRIOR, resolve
 
     names = resolve(method)
     learnt = open_prior(prior, names)

@@ -19,9 +19,9 @@ from bayes_cod.commands.options import (
     sampling_settings,
 )
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
-from bayes_cod.output import check_folder, write_run
-from bayes_cod.planning import Plan, plan_forecast
-from bayes_cod.run import Run
+from bayes_cod.ladder.request import Request, make_request
+from bayes_cod.results.files import check_folder, write_run
+from bayes_cod.results.result import Run
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
@@ -140,7 +140,7 @@ def forecast(
     learnt = open_prior(prior, [method])
     recalibration = open_recalibration(recalibrate, method)
     with stage("reading"):
-        plan = plan_forecast(
+        request = make_request(
             open_ladder(ladder),
             family=family,
             targets=target or (),
@@ -165,11 +165,11 @@ def forecast(
         "chains": chains,
         "allow_failed_gate": allow_failed_gate,
     }
-    carry_out(plan, method, seed, sampling, settings, out, recalibration)
+    carry_out(request, method, seed, sampling, settings, out, recalibration)
 
 
 def carry_out(
-    plan: Plan,
+    request: Request,
     method: str,
     seed: int,
     sampling: dict[str, Any],
@@ -184,13 +184,13 @@ def carry_out(
     GateError
         If the sampler did not converge and ``settings["allow_failed_gate"]`` is not set; nothing is written then.
     """
-    from bayes_cod.methods import make
+    from bayes_cod.registry import make
     from bayes_cod.report.build import build_report  # both take seconds to import, which --help should not
-    from bayes_cod.run import run_forecast
+    from bayes_cod.results.result import run_forecast
 
     forecaster = make(method, seed, **sampling)
-    with stage(f"fitting {method} on {len(plan.rungs)} rungs and {len(plan.benchmarks)} benchmarks"):
-        run = run_forecast(plan, forecaster, settings=settings, seed=seed, recalibration=recalibration)
+    with stage(f"fitting {method} on {len(request.rungs)} rungs and {len(request.benchmarks)} benchmarks"):
+        run = run_forecast(request, forecaster, settings=settings, seed=seed, recalibration=recalibration)
     if not run.gate_passed:
         diagnostics = run.diagnostics
         if diagnostics is not None:
@@ -212,7 +212,7 @@ def show(run: Run, out: Path) -> None:
         low, mid, high = (points(mean[name]) for name in ("q05", "q50", "q95"))
         text = f"mean over all benchmarks, {target}: {mid} (90 %: {low} to {high})"
         console.print(text, markup=False, highlight=False)
-    for note in (*run.plan.source.notes, *run.plan.notes, *run.forecast.facts.get("warnings", ())):
+    for note in (*run.request.source.notes, *run.request.notes, *run.forecast.facts.get("warnings", ())):
         console.print(f"• {note}", style="dim", markup=False)
     if not run.gate_passed:
         console.print("The sampler did not converge: do not rely on these numbers.", style="bold red")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
-from bayes_cod.methods import WITH_PRIOR, is_bayesian, is_stack
-from bayes_cod.pool import Pool
+from bayes_cod.ladder.pool import Pool
 from bayes_cod.readers.tables import read_tables
+from bayes_cod.registry import WITH_PRIOR, is_bayesian, is_stack
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
@@ -58,7 +58,7 @@ def sampling_settings(method: str, draws: int | None, chains: int | None) -> dic
         return {"sampling": given}  # each member that samples has a default of its own to put them into
     if not given or not is_bayesian(method):
         return given  # a point method refuses them by name
-    from bayes_cod.methods import default_sampler  # loads PyMC
+    from bayes_cod.registry import default_sampler  # loads PyMC
 
     return {"sampler": replace(default_sampler(method), **given)}
 

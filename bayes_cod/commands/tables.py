@@ -9,8 +9,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import flops, points
-from bayes_cod.readout import forecast_rows
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
+from bayes_cod.results.table import forecast_rows
 
 
 def forecast_table(run: Run) -> Table:
@@ -24,11 +24,11 @@ def forecast_table(run: Run) -> Table:
         numbers.insert(0, "truth")
     if with_share:
         numbers.append("questions that extrapolate")
-    last = run.plan.rungs.iloc[-1]
+    last = run.request.rungs.iloc[-1]
     table = Table(
         *columns,
         *[Column(name, justify="right") for name in numbers],
-        title=f"{run.forecast.method}: observed score in points, from {len(run.plan.rungs)} rungs up to "
+        title=f"{run.forecast.method}: observed score in points, from {len(run.request.rungs)} rungs up to "
         f"{last['model']} ({flops(float(last['flops']))} FLOPs)",
         title_justify="left",
     )

@@ -10,13 +10,13 @@ from typing import Any
 import joblib
 import pandas as pd
 
-from bayes_cod import methods as registry
+from bayes_cod import registry
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import COLUMNS, CutBy, Fit, plan
 from bayes_cod.evaluation.jobs import Job, Method, View, load, make_job, run_batch
-from bayes_cod.forecaster import Forecaster, Taught
+from bayes_cod.forecasts.forecaster import Forecaster, Taught
 from bayes_cod.ladder import Ladder
-from bayes_cod.pool import Pool, without_family
+from bayes_cod.ladder.pool import Pool, without_family
 
 BATCHES = 8
 """Batches a worker that jobs are divided into at least: few leave workers idle at the end, many cost transfers."""
@@ -109,7 +109,7 @@ def backtest(
 def _check(methods: Sequence[Method], pool: Pool) -> list[Forecaster]:
     names = [method.name for method in methods]
     if not names:
-        raise InputError("no method was given to test; see bayes_cod.methods.names()")
+        raise InputError("no method was given to test; see bayes_cod.registry.names()")
     if len(set(names)) < len(names):
         raise InputError(f"methods must have different names; given: {', '.join(names)}")
     if isinstance(pool, str) and pool != "others":

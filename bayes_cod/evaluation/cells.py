@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import scores
-from bayes_cod.forecast import QUANTILE_COLUMNS
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.scoring import proper as scores
 
 CELL = ["ladder", "family", "cut", "target", "benchmark"]
 """Columns that name a cell."""

@@ -16,16 +16,16 @@ import numpy as np
 import pandas as pd
 
 import bayes_cod
-from bayes_cod import methods
 from bayes_cod import published as registry
+from bayes_cod import registry as methods
 from bayes_cod.errors import GateError, InputError
-from bayes_cod.evaluation import scores
 from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH, Fit
 from bayes_cod.evaluation.recalibration import SUFFIX, Recalibration
-from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES, Forecast
-from bayes_cod.forecaster import Forecaster, Sampled
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES, Forecast
+from bayes_cod.forecasts.forecaster import Forecaster, Sampled
 from bayes_cod.ladder import Ladder
-from bayes_cod.pool import rungs_on
+from bayes_cod.ladder.pool import rungs_on
+from bayes_cod.scoring import proper as scores
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (

@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CELL, OK
-from bayes_cod.forecast import Forecast, mean_over_benchmarks
+from bayes_cod.forecasts.forecast import Forecast, mean_over_benchmarks
 
 type FloatArray = NDArray[np.float64]
 

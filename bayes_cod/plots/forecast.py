@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bayes_cod.errors import InputError
-from bayes_cod.forecast import Forecast, Kind
+from bayes_cod.forecasts.forecast import Forecast, Kind
 from bayes_cod.ladder import Ladder
 from bayes_cod.plots import style
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bayes_cod.difficulty import DifficultyDBSCAN, DifficultyKMeans, DifficultyMeanShift, ImprovedKMeans
 from bayes_cod.errors import InputError
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.forecasts.forecaster import Forecaster
 from bayes_cod.published.base import PointMethod
 from bayes_cod.published.bnsl import BNSL
 from bayes_cod.published.cod import COD, Filter, cod_without_mapping

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from bayes_cod.errors import InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.published.problems import FloatArray, ItemProblem, ScoreProblem, Solution, item_problems, score_problems
 

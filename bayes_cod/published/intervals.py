@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from bayes_cod.errors import InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.published.base import PointMethod
 from bayes_cod.published.problems import FloatArray, ItemProblem, ScoreProblem, Solution

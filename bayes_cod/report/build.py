@@ -14,7 +14,7 @@ from bayes_cod.report.numbers import flops
 from bayes_cod.report.recalibration import recalibration_section
 from bayes_cod.report.section import Section
 from bayes_cod.report.stacking import stacking_section
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 
 def build_report(run: Run) -> str:
@@ -49,7 +49,7 @@ def build_report(run: Run) -> str:
     if not run.gate_passed:
         alarm = "The sampler did not converge. These numbers are shown on request only; do not rely on them."
     return render(
-        title=", ".join(target.name for target in run.plan.targets),
+        title=", ".join(target.name for target in run.request.targets),
         lead=_lead(run),
         alarm=alarm,
         warnings=run.forecast.facts.get("warnings") or (),
@@ -83,11 +83,11 @@ def render(*, title: str, lead: str, alarm: str, warnings: Sequence[str], sectio
 
 
 def _lead(run: Run) -> str:
-    plan = run.plan
-    last = plan.rungs.iloc[-1]
-    reach = ", ".join(f"{plan.decades(target):.2f}" for target in plan.targets)
-    plural = "s lie" if len(plan.targets) > 1 else " lies"
+    request = run.request
+    last = request.rungs.iloc[-1]
+    reach = ", ".join(f"{request.decades(target):.2f}" for target in request.targets)
+    plural = "s lie" if len(request.targets) > 1 else " lies"
     return (
-        f"Forecast by {run.forecast.method} from {len(plan.rungs)} rungs of {plan.family}, the largest "
+        f"Forecast by {run.forecast.method} from {len(request.rungs)} rungs of {request.family}, the largest "
         f"{last['model']} with {flops(float(last['flops']))} FLOPs. The target{plural} {reach} decades beyond it."
     )

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_cod.checks import EVALUATIONS, RELIABLE_UP_TO, SENSITIVE_ABOVE, resting_on_priors, rung_summary
+from bayes_cod.forecasts.checks import EVALUATIONS, RELIABLE_UP_TO, SENSITIVE_ABOVE, resting_on_priors, rung_summary
 from bayes_cod.report.numbers import interval, number, points
 from bayes_cod.report.section import Column, Section, Table
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 ROWS = 12
 ROWS_A_PRIOR = 3

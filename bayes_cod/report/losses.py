@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import batched
 
-from bayes_cod.forecaster import Staged
+from bayes_cod.forecasts.forecaster import Staged
 from bayes_cod.plots.losses import plot_losses, plot_score_map
 from bayes_cod.report.numbers import interval, number, percent, points
 from bayes_cod.report.section import Column, Figure, Section, Table
 from bayes_cod.report.svg import inline_svg
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 PANELS_A_FIGURE = 12
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_cod.forecaster import ThroughLosses
+from bayes_cod.forecasts.forecaster import ThroughLosses
 from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast
 from bayes_cod.plots.curves import flops_grid
-from bayes_cod.readout import forecast_rows
 from bayes_cod.report.numbers import flops, interval, number, percent, points
 from bayes_cod.report.section import Column, Figure, Section, Table
 from bayes_cod.report.svg import inline_svg
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
+from bayes_cod.results.table import forecast_rows
 
 WORST = 12
 PANELS_A_FIGURE = 12  # what fits on a printed page
@@ -42,8 +42,8 @@ def forecast_section(run: Run) -> Section:
         cell += [points(row["truth"])] * with_truth + [number(row["decades"], 2)]
         cell += [percent(row["share_extrapolating"])] * with_share
         cells.append(cell)
-    last = run.plan.rungs.iloc[-1]
-    figure = plot_forecast(run.forecast, run.plan.source, last_rung=str(last["model"]))
+    last = run.request.rungs.iloc[-1]
+    figure = plot_forecast(run.forecast, run.request.source, last_rung=str(last["model"]))
     return Section(
         "Forecast",
         text=[_reading(run, with_truth=with_truth, rows=rows)],
@@ -77,9 +77,9 @@ def _forecast_caption(run: Run) -> str:
 def curves_section(run: Run) -> Section:
     """Every benchmark's rungs, curve and targets."""
     explained = run.explained
-    curves = None if explained is None else explained.curves(flops_grid(run.plan.rungs, run.forecast))
+    curves = None if explained is None else explained.curves(flops_grid(run.request.rungs, run.forecast))
     figures = [
-        plot_curves(run.forecast, run.plan.source, run.plan.rungs, curves=curves, benchmarks=names)
+        plot_curves(run.forecast, run.request.source, run.request.rungs, curves=curves, benchmarks=names)
         for names in batched(run.forecast.benchmarks, PANELS_A_FIGURE)
     ]
     text = "Dots are the rungs that the forecast was made from."
@@ -106,7 +106,7 @@ def clusters_section(run: Run) -> Section | None:
     clusters = explained.clusters()
     if clusters.empty:
         return None
-    grid = flops_grid(run.plan.rungs, run.forecast)
+    grid = flops_grid(run.request.rungs, run.forecast)
     curves, seen = explained.cluster_curves(grid), explained.cluster_observations()
     figures = [
         plot_clusters(clusters, curves, seen, benchmarks=names)
@@ -134,7 +134,7 @@ def losses_section(run: Run) -> Section | None:
     forecaster = run.forecaster
     if not isinstance(forecaster, ThroughLosses):
         return None
-    table = forecaster.domain_losses(run.plan.targets)
+    table = forecaster.domain_losses(run.request.targets)
     table = table[table["kind"] == "observed"].reset_index(drop=True)
     rows, groups = [], {}
     for index, row in enumerate(table.to_dict("records")):
@@ -206,18 +206,18 @@ def diagnostics_section(run: Run) -> Section | None:
 
 def data_section(run: Run) -> Section:
     """The rungs, and what was decided about the data."""
-    plan = run.plan
+    request = run.request
     columns = [Column("Rung"), Column("FLOPs", True), Column("Parameters", True), Column("Tokens", True)]
     rows = [
         [str(row["model"]), flops(row["flops"]), _size(row["params"]), _size(row["tokens"])]
-        for row in plan.rungs.to_dict("records")
+        for row in request.rungs.to_dict("records")
     ]
-    pool = "no other family" if plan.pool is None else f"{len(plan.pool.models)} models of other families"
+    pool = "no other family" if request.pool is None else f"{len(request.pool.models)} models of other families"
     text = [
-        f"Ladder {plan.source.name}, family {plan.family}: {len(rows)} rungs, {len(plan.benchmarks)} benchmarks; "
+        f"Ladder {request.source.name}, family {request.family}: {len(rows)} rungs, {len(request.benchmarks)} benchmarks; "
         f"{pool} to learn from.",
-        *plan.source.notes,
-        *plan.notes,
+        *request.source.notes,
+        *request.notes,
     ]
     return Section("Data", text=text, table=Table(columns, rows))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bayes_cod.report.numbers import number, percent
 from bayes_cod.report.section import Column, Section, Table
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 
 def stacking_section(run: Run) -> Section | None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bayes_cod.errors import BayesCodError, GateError, InputError
 from bayes_cod.evaluation.jobs import Method
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Forecaster, Sampled, gate_passed
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Forecaster, Sampled, gate_passed
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.stacking.inner import NOT_CONVERGED, InnerCells, InnerSettings, inner_cells
 from bayes_cod.stacking.mixing import mix
@@ -28,7 +28,7 @@ DIAGNOSTICS = ["quantity", "r_hat", "ess_bulk", "ess_tail", "value", "limit", "p
 
 
 class Stack:
-    """A mixture of forecasters; satisfies `bayes_cod.forecaster.Forecaster`.
+    """A mixture of forecasters; satisfies `bayes_cod.forecasts.forecaster.Forecaster`.
 
     At the fit every member is fitted on the whole ladder, and those that can be used are back-tested inside it (see
     `inner.inner_cells`). The weights, common to all benchmarks, minimise the mean CRPS of the mixture over the inner
@@ -252,7 +252,7 @@ class Stack:
 
 
 class SampledStack(Stack):
-    """A stack with members that sample; satisfies `bayes_cod.forecaster.Sampled` too."""
+    """A stack with members that sample; satisfies `bayes_cod.forecasts.forecaster.Sampled` too."""
 
     def _sampled(self) -> dict[str, Sampled]:
         """Members of non-zero weight that sample."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bayes_cod.errors import GateError, InputError
 from bayes_cod.evaluation.cells import Fit, plan
 from bayes_cod.evaluation.jobs import Method, View
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import gate_passed
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import gate_passed
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.stacking.weights import mixture_matrix
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import GateError, InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 
 FAMILIES = {"alpha": 5, "beta": 4, "gamma": 2}

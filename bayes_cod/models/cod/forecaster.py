@@ -13,10 +13,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.models import sampling
 from bayes_cod.models.cod import conditional, graph, path_graph
 from bayes_cod.models.cod.anchors import with_anchors
 from bayes_cod.models.cod.arrays import Shape, arrays
@@ -28,7 +28,7 @@ from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.cod.readings import Reading
 from bayes_cod.models.cod.rung_check import rung_check
 from bayes_cod.models.cod.sensitivity import forecast_sensitivity
-from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 
 FAR_DECADES = 2.0
 NEAR_CHANCE = 0.02
@@ -44,7 +44,7 @@ _models = CompiledModels()
 class BayesianCOD:
     """Hierarchical laws over benchmarks and clusters of questions, with effective compute as a random walk.
 
-    Satisfies `bayes_cod.forecaster.Forecaster`, `Explained` and `Checked`.
+    Satisfies `bayes_cod.forecasts.forecaster.Forecaster`, `Explained` and `Checked`.
 
     Parameters
     ----------

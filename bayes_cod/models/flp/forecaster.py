@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast, mean_over_benchmarks
+from bayes_cod.forecasts.forecast import Forecast, mean_over_benchmarks
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
@@ -20,7 +20,7 @@ from bayes_cod.models.flp.posterior import Posterior
 from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
-from bayes_cod.sampling import Gate, SamplerSettings
+from bayes_cod.models.sampling import Gate, SamplerSettings
 
 SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto")
 REFUSED_AT_MOST = 0.2
@@ -35,7 +35,7 @@ FORMS = {"logistic": 1.0, "skewed": 0.3}
 class BayesianFLP:
     """Loss law and map from loss to score in one model, benchmarks pooled.
 
-    Satisfies `bayes_cod.forecaster.Forecaster` and `Staged`.
+    Satisfies `bayes_cod.forecasts.forecaster.Forecaster` and `Staged`.
 
     Parameters
     ----------

@@ -13,14 +13,14 @@ import xarray as xr
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from bayes_cod import sampling
+from bayes_cod.models import sampling
 from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.predict import Draws, Points, Scores, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.flp.redraw import ROUNDS, redraw
-from bayes_cod.sampling import Compiled, CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import Compiled, CompiledModels, Gate, SamplerSettings
 
 LOSS: Final = "loss"
 SCORE: Final = "score"

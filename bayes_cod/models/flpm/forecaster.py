@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm.evidence import LossSettings, Points
 from bayes_cod.models.flpm.losses import FAR_MIXTURE, MixtureLosses
@@ -19,7 +19,7 @@ from bayes_cod.models.flpm.priors import LossPriors, ScorePriors
 from bayes_cod.models.flpm.score_evidence import gather_scores
 from bayes_cod.models.flpm.scores import ScoreStage
 from bayes_cod.models.flpm.table import loss_table
-from bayes_cod.sampling import Gate, SamplerSettings
+from bayes_cod.models.sampling import Gate, SamplerSettings
 
 FAR_DECADES = 1.5
 
@@ -44,7 +44,7 @@ class Prediction:
 class BayesianFLPM:
     """Mixture, size and tokens to domain losses, and domain losses to scores, both with their uncertainty.
 
-    Satisfies `bayes_cod.forecaster.Forecaster` and `Sampled`. Given the losses of the runs the two stages share no
+    Satisfies `bayes_cod.forecasts.Forecaster` and `Sampled`. Given the losses of the runs the two stages share no
     parameter, so sampling them one after the other gives draws of their joint posterior.
 
     Parameters

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayes_cod.errors import InputError
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.forecasts.forecaster import Forecaster
 from bayes_cod.stacking.names import PREFIX, SEPARATOR, STACKS, members_of
 
 if TYPE_CHECKING:
-    from bayes_cod.sampling import SamplerSettings
+    from bayes_cod.models.sampling import SamplerSettings
 
 KINDS = ("all", "baselines", "bayesian", "stacks")
 WITH_PRIOR = ("bayes-cod", "bayes-cod-clusters")

@@ -10,14 +10,14 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.pool import Pool, rungs_on
+from bayes_cod.ladder.pool import Pool, rungs_on
 
 FEWEST_RUNGS = 2
 SAME_COMPUTE = 1e-9
 
 
 @dataclass(frozen=True)
-class Plan:
+class Request:
     """A forecast that can be made.
 
     Attributes
@@ -75,7 +75,7 @@ class Plan:
         return pd.DataFrame(rows, columns=["target", "benchmark", "score"]).dropna(ignore_index=True)
 
 
-def plan_forecast(
+def make_request(
     ladder: Ladder,
     *,
     family: str | None = None,
@@ -87,7 +87,7 @@ def plan_forecast(
     setting: str | None = None,
     cut: str | float | None = None,
     pool: Pool = None,
-) -> Plan:
+) -> Request:
     """Check a user's choices and fill in what was left open.
 
     Parameters
@@ -114,7 +114,7 @@ def plan_forecast(
 
     Returns
     -------
-    Plan
+    Request
 
     Raises
     ------
@@ -145,7 +145,7 @@ def plan_forecast(
         notes += (f"{_list(dropped)}: fewer than {FEWEST_RUNGS} rungs have results, so not forecast",)
     others = ladder if pool == "others" else pool
     own = {*ladder.models.loc[ladder.models["family"] == family, "model"], *_names(chosen)}
-    return Plan(
+    return Request(
         source=ladder,
         ladder=visible.select(benchmarks=kept),
         pool=None if others is None else rungs_on(others, kept, own),

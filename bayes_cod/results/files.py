@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bayes_cod.errors import InputError
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 FORECAST_FILES = ("forecast.csv", "forecast.nc", "posterior.nc", "diagnostics.csv", "run.json", "report.html")
 

@@ -14,11 +14,11 @@ import pandas as pd
 import xarray as xr
 
 import bayes_cod
-from bayes_cod.checks import rung_summary
 from bayes_cod.errors import GateError
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Checked, Explained, Forecaster, Sampled, gate_passed
-from bayes_cod.planning import Plan
+from bayes_cod.forecasts.checks import rung_summary
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Checked, Explained, Forecaster, Sampled, gate_passed
+from bayes_cod.ladder.request import Request
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
@@ -45,7 +45,7 @@ class Run:
 
     Attributes
     ----------
-    plan
+    request
         What was forecast from what.
     forecaster
         After its fit.
@@ -59,7 +59,7 @@ class Run:
         Seconds of fit and forecast.
     """
 
-    plan: Plan
+    request: Request
     forecaster: Forecaster
     forecast: Forecast
     settings: Mapping[str, Any]
@@ -115,7 +115,7 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """How the result was made: seed, versions, data hash, settings, wall time and facts."""
-        plan = self.plan
+        request = self.request
         return {
             "method": self.forecast.method,
             "seed": self.seed,
@@ -127,13 +127,15 @@ class Run:
                 **{name: version(name) for name in PACKAGES},
             },
             "data": {
-                "ladder": plan.source.name,
-                "sha256": plan.source.data_hash(),
-                "family": plan.family,
-                "rungs": [str(name) for name in plan.rungs["model"]],
-                "pool": None if plan.pool is None else {"name": plan.pool.name, "models": len(plan.pool.models)},
-                "benchmarks": plan.benchmarks,
-                "notes": [*plan.source.notes, *plan.notes],
+                "ladder": request.source.name,
+                "sha256": request.source.data_hash(),
+                "family": request.family,
+                "rungs": [str(name) for name in request.rungs["model"]],
+                "pool": None
+                if request.pool is None
+                else {"name": request.pool.name, "models": len(request.pool.models)},
+                "benchmarks": request.benchmarks,
+                "notes": [*request.source.notes, *request.notes],
             },
             "targets": [
                 {
@@ -141,9 +143,9 @@ class Run:
                     "flops": target.flops,
                     "params": target.params,
                     "tokens": target.tokens,
-                    "decades": plan.decades(target),
+                    "decades": request.decades(target),
                 }
-                for target in plan.targets
+                for target in request.targets
             ],
             "settings": dict(self.settings),
             "facts": {**self.forecast.facts, **self._checks()},
@@ -160,7 +162,7 @@ class Run:
 
 
 def run_forecast(
-    plan: Plan,
+    request: Request,
     forecaster: Forecaster,
     *,
     settings: Mapping[str, Any],
@@ -171,8 +173,8 @@ def run_forecast(
 
     Parameters
     ----------
-    plan
-        From `plan_forecast`.
+    request
+        From `make_request`.
     forecaster
         Not yet fitted.
     settings, seed
@@ -192,10 +194,10 @@ def run_forecast(
     """
     start = time.perf_counter()
     if recalibration is not None:
-        rungs = [str(name) for name in plan.rungs["model"]]
-        recalibration.check_unseen(plan.family, rungs, [target.name for target in plan.targets])
-    fitted = forecaster.fit(plan.ladder, pool=plan.pool)
-    forecast = fitted.forecast(plan.targets)
+        rungs = [str(name) for name in request.rungs["model"]]
+        recalibration.check_unseen(request.family, rungs, [target.name for target in request.targets])
+    fitted = forecaster.fit(request.ladder, pool=request.pool)
+    forecast = fitted.forecast(request.targets)
     if recalibration is not None:
         forecast = recalibration.apply(forecast)
-    return Run(plan, fitted, forecast, settings, seed, time.perf_counter() - start)
+    return Run(request, fitted, forecast, settings, seed, time.perf_counter() - start)

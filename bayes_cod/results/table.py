@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayes_cod.run import Run
+from bayes_cod.results.result import Run
 
 
 def forecast_rows(run: Run) -> pd.DataFrame:
@@ -24,8 +24,8 @@ def forecast_rows(run: Run) -> pd.DataFrame:
         share_extrapolating (of the questions; NaN where the method does not tell). Scores are fractions.
     """
     summary = run.forecast.summary(("observed",))
-    plan = run.plan
-    decades = {target.name: plan.decades(target) for target in plan.targets}
+    request = run.request
+    decades = {target.name: request.decades(target) for target in request.targets}
     shares = run.forecast.facts.get("share_extrapolating") or {}
     last = _last_rung(run)
     names = list(zip(summary["target"], summary["benchmark"], strict=True))
@@ -36,7 +36,7 @@ def forecast_rows(run: Run) -> pd.DataFrame:
             "target": summary["target"],
             "flops": summary["flops"],
             "benchmark": summary["benchmark"],
-            "truth": [plan.source.truth(target, benchmark) for target, benchmark in names],
+            "truth": [request.source.truth(target, benchmark) for target, benchmark in names],
             "last_rung": [last.get(benchmark, np.nan) for _, benchmark in names],
             "median": summary["q50"],
             **intervals,
@@ -47,7 +47,7 @@ def forecast_rows(run: Run) -> pd.DataFrame:
 
 
 def _last_rung(run: Run) -> dict[str, float]:
-    scores = run.plan.ladder.observed_scores.merge(run.plan.rungs[["model", "flops"]], on="model")
+    scores = run.request.ladder.observed_scores.merge(run.request.rungs[["model", "flops"]], on="model")
     largest = scores.sort_values("flops").drop_duplicates("benchmark", keep="last")
     return dict(zip(largest["benchmark"], largest["score"], strict=True))
 
