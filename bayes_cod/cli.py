@@ -14,6 +14,7 @@ from bayes_cod.commands.console import print_error, screen
 from bayes_cod.commands.decide import decide
 from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
+from bayes_cod.commands.import_logs import import_logs
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
 from bayes_cod.errors import BayesCodError
@@ -61,6 +62,7 @@ def options(
 
 for command in (demo, check, forecast, backtest, losses, learn_prior):
     app.command()(command)
+app.command("import")(import_logs)
 app.add_typer(decide, name="decide")
 
 

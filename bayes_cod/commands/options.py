@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.pool import Pool
-from bayes_cod.readers.tables import read_tables
+from bayes_cod.readers.detect import read_any
+from bayes_cod.readers.stage import cache_folder
 from bayes_cod.registry import WITH_PRIOR, is_bayesian, is_stack
 
 if TYPE_CHECKING:
@@ -23,14 +24,22 @@ FORECAST_NAMES = {"flp": "bayes-flp", "flp-published": "flp"}
 """Names of methods that mean something else in `forecast` than in a back-test, where `flp` is the published form."""
 
 
-def open_ladder(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``."""
+def open_ladder(name: str, models: Path | None = None) -> Ladder:
+    """Read a ladder from a path (tables or logs), or the bundled one: ``microladder`` or ``microladder:PART``.
+
+    Parameters
+    ----------
+    name
+        Path or name.
+    models
+        Models table of a folder of logs.
+    """
     bundled, _, part = name.partition(":")
     if bundled == BUNDLED and not Path(name).exists():
         from bayes_cod.datasets import microladder
 
         return microladder(part or "main")  # type: ignore[arg-type]  # refuses another part
-    return read_tables(name)
+    return read_any(name, models=models, cache=cache_folder(None))
 
 
 def open_pool(choice: str) -> Pool:

@@ -11,18 +11,25 @@ import msgspec
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
+from bayes_cod.readers.choose import some
 from bayes_cod.readers.limits import Damaged, decode, read_bytes
 from bayes_cod.readers.logs import read_survey, survey
+from bayes_cod.readers.models_table import is_results_table
 from bayes_cod.readers.tables import read_tables
 
 RECORD = "import.json"
 """File that an import leaves beside its tables: what was chosen, set aside and found."""
+
+EXPORT = "every_eval_ever/"
+"""Folder of an import's Every Eval Ever records, beside its tables."""
 
 _RECORD = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_any(path: Path | str, **options: Any) -> Ladder:
     """Read a ladder from logs of evaluation harnesses or from tables, whichever the path holds.
+
+    A folder whose own files are tables of results is read as tables, and logs below it are named as not read.
 
     Parameters
     ----------
@@ -38,12 +45,18 @@ def read_any(path: Path | str, **options: Any) -> Ladder:
     """
     root = Path(path)
     found = survey(root)
-    if found.jobs:
+    tables = [file for file in found.others if file.parent == root and is_results_table(file)]
+    if found.jobs and not tables:
         return read_survey(found, root, **options)
     given = [name for name, value in options.items() if name in ("models", "metric", "filter") and value is not None]
     if given:
         raise InputError(f"holds tables, for which {' and '.join(given)} can't be asked; leave it out", file=root)
-    return _with_notes(read_tables(root), root)
+    ladder = _with_notes(read_tables(root), root)
+    inside = [job.name for job in found.jobs if not job.name.startswith(EXPORT)]
+    if not inside:
+        return ladder
+    note = f"{len(inside)} logs of evaluation harnesses beside the tables were not read ({some(inside)}); import them"
+    return replace(ladder, notes=(*ladder.notes, note))
 
 
 def _with_notes(ladder: Ladder, root: Path) -> Ladder:

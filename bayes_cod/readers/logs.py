@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from bayes_cod import schemas
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.readers.aggregate import LogRows
@@ -25,7 +24,7 @@ from bayes_cod.readers.inspect_ai import InspectAI
 from bayes_cod.readers.lighteval import Lighteval
 from bayes_cod.readers.limits import DEFAULT, MIB, Limits, head, walk
 from bayes_cod.readers.lm_eval import LmEval
-from bayes_cod.readers.models_table import assemble_models, is_models_table, match_models, read_models
+from bayes_cod.readers.models_table import assemble_models, fault_of_name, is_models_table, match_models, read_models
 from bayes_cod.readers.olmes import Olmes
 from bayes_cod.readers.olmo_eval import OlmoEval
 from bayes_cod.readers.opencompass import OpenCompass
@@ -257,7 +256,7 @@ def _named_well(logs: list[Log], remarks: list[str]) -> list[Log]:
     kept = []
     for log in logs:
         for kind, name in (("model", log.model), ("benchmark", log.benchmark)):
-            fault = schemas.fault_of_name(name)
+            fault = fault_of_name(name)
             if fault:
                 remarks.append(f"{log.file}: the {kind}'s name {name[:60]!r} {fault}; set aside")
                 break

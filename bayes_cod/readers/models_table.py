@@ -8,27 +8,38 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bayes_cod import schemas
 from bayes_cod.errors import InputError
 from bayes_cod.readers.choose import some
 from bayes_cod.readers.compute import derive_compute
-from bayes_cod.readers.files import first_row, read_file
+from bayes_cod.readers.tables import schemas
+from bayes_cod.readers.tables.files import first_row, read_file
 
 _NAMES = ("model", "name", "model_name", "run")
 _COMPUTE = {"flops", "params", "tokens", "family", "active_params"}
+_RESULTS = {"benchmark", "task", "score", "question_id", "n_correct", "value", "acc"}
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
 def is_models_table(file: Path) -> bool:
     """Whether a file's header is that of a models table (names and compute, no results)."""
+    columns = _columns(file)
+    return bool(columns & set(_NAMES)) and bool(columns & _COMPUTE) and not columns & _RESULTS
+
+
+def is_results_table(file: Path) -> bool:
+    """Whether a file's header is that of a table of models' results."""
+    columns = _columns(file)
+    return bool(columns & set(_NAMES)) and bool(columns & {"benchmark", "task"}) and bool(columns & _RESULTS)
+
+
+def _columns(file: Path) -> set[str]:
+    """Columns in a table's header, in lower case; none where the file is no table."""
     if not file.name.lower().endswith(_ENDINGS):
-        return False
+        return set()
     try:
-        columns = {str(column).strip().lower() for column in read_file(file).columns}
+        return {str(column).strip().lower() for column in read_file(file).columns}
     except InputError:
-        return False
-    results = {"benchmark", "task", "score", "question_id", "n_correct", "value", "acc"}
-    return bool(columns & set(_NAMES)) and bool(columns & _COMPUTE) and not columns & results
+        return set()
 
 
 def read_models(file: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -63,6 +74,17 @@ def read_models(file: Path) -> tuple[pd.DataFrame, list[str]]:
         raise InputError(f"'{name}' is listed twice; keep one row", file=file, row=position + first_row(file))
     checked = schemas.validate(frame, schemas.MODELS, file, first_row(file))
     return checked, notes
+
+
+def fault_of_name(name: str) -> str:
+    """What keeps a name from appearing in tables and reports; empty where nothing does."""
+    if not name.strip():
+        return "is blank"
+    if not name.isprintable():
+        return "holds control characters"
+    if len(name) > schemas.LONGEST_NAME:
+        return f"is longer than {schemas.LONGEST_NAME} characters"
+    return f"begins with {name[0]}, which starts a formula" if name.startswith(schemas.FORMULA) else ""
 
 
 def match_models(names: Sequence[str], table: pd.DataFrame) -> tuple[dict[str, str], list[str]]:

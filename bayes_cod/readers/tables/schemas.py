@@ -39,17 +39,6 @@ _NO_FORMULA = _each_name(
 )
 
 
-def fault_of_name(name: str) -> str:
-    """What keeps a name from appearing in tables and reports; empty where nothing does."""
-    if not name.strip():
-        return "is blank"
-    if not name.isprintable():
-        return "holds control characters"
-    if len(name) > LONGEST_NAME:
-        return f"is longer than {LONGEST_NAME} characters"
-    return f"begins with {name[0]}, which starts a formula" if name.startswith(FORMULA) else ""
-
-
 def _name(required: bool = True) -> pa.Column:
     """A name that appears in tables and reports."""
     return pa.Column(str, [_NOT_BLANK, _PRINTABLE, _SHORT, _NO_FORMULA], required=required, coerce=True)
