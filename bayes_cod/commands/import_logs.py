@@ -21,8 +21,8 @@ from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.inspection import inspect_ladder
 from bayes_cod.readers.detect import EXPORT, RECORD, as_mapping
 from bayes_cod.readers.every_eval_ever_writer import write_every_eval_ever
-from bayes_cod.readers.logs import Progress as Report
 from bayes_cod.readers.logs import read_logs
+from bayes_cod.readers.stage import Progress as Report
 from bayes_cod.readers.stage import cache_folder
 from bayes_cod.results.files import Writer, check_folder, write_json, write_together
 
@@ -72,16 +72,14 @@ def import_logs(
         bool, typer.Option("--strict", help="Read nothing if anything is damaged; otherwise the rest is read.")
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Logs parsed at the same time.")] = 1,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Parse every log, also those parsed before.")
-    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Parse every log, also those parsed before.")] = False,
 ) -> None:
     """Read the logs of evaluation harnesses and write a ladder's tables.
 
     Known are lm-evaluation-harness, Inspect, HELM, OLMES, olmo-eval, lighteval, OpenCompass and Every Eval Ever. Writes
     models.csv, benchmarks.csv, items.csv.gz (or items.parquet), scores.csv and import.json, which keeps all that was
-    chosen, set aside and found. A folder of logs can be given wherever a ladder is expected, too. Exit 0 done, 2 unusable
-    input.
+    chosen, set aside and found. A folder of logs can be given wherever a ladder is expected, too. Exit 0 done, 2
+    unusable input.
 
     For example:
 
@@ -103,7 +101,7 @@ def import_logs(
             jobs=jobs,
             progress=report,
         )
-    settings = {
+    settings: dict[str, object] = {
         "logs": str(logs), "models": None if models is None else str(models), "metric": asked, "filter": filtered,
         "unfinished": unfinished, "strict": strict,
     }  # fmt: skip

@@ -113,6 +113,11 @@ def aggregate_trials(
         part.unlink(missing_ok=True)
 
 
+def records(frame: pd.DataFrame) -> list[Any]:
+    """Rows of a table, with its columns as attributes."""
+    return list(frame.itertuples(index=False))
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from bayes_cod.errors import InputError
+from bayes_cod.readers.aggregate import records
 from bayes_cod.readers.base import Log
 
 ALL = "all"
-_NO_SCORE = re.compile(r"perplexity|bits_per_byte|(^|_)loss|brier|stderr|logprob|log_prob|num_|length|runtime|(^|_)nll", re.I)
+_NO_SCORE = re.compile(
+    r"perplexity|bits_per_byte|(^|_)loss|brier|stderr|logprob|log_prob|num_|length|runtime|(^|_)nll", re.I
+)
 _TOGETHER = re.compile(r"maj|vote|pass@(?!1$)|pass_at_(?!1$)|best_of", re.I)
 
 Pair = tuple[str, str]
@@ -103,7 +106,9 @@ def pick_runs(logs: list[Log], notes: Notes, *, unfinished: bool) -> list[Log]:
     for (model, benchmark), own in _grouped(logs, lambda log: (log.model, log.benchmark)).items():
         ended = [log for log in own if not log.why.startswith("status")]
         if not ended and not unfinished:
-            notes.add(f"left out, as no run of it ended well ({some([_told(log) for log in own])})", f"{model} on {benchmark}")
+            notes.add(
+                f"left out, as no run of it ended well ({some([_told(log) for log in own])})", f"{model} on {benchmark}"
+            )
             continue
         ranked = sorted(ended or own, key=_rank)
         best = ranked[-1]
@@ -201,10 +206,15 @@ def pick_metrics(logs: Sequence[Log], summary: pd.DataFrame, wish: Wish, notes: 
             chosen += _of_models(own, pair, held, label, notes)
         if not several and len(usable) > 1:
             left = [pair for pair in usable if pair != pairs[0]]
-            notes.add(f"{_list(pairs)} counts; also logged: {_list(left)} (ask for another by its name, or for all)", benchmark)
+            notes.add(
+                f"{_list(pairs)} counts; also logged: {_list(left)} (ask for another by its name, or for all)",
+                benchmark,
+            )
     if refused and not granted:
         asked_for = " and ".join(
-            f"{kind} '{value}'" for kind, value in (("metric", wish.metric), ("filter", wish.filter)) if value is not None
+            f"{kind} '{value}'"
+            for kind, value in (("metric", wish.metric), ("filter", wish.filter))
+            if value is not None
         )
         raise InputError(f"no benchmark has the {asked_for} ({'; '.join(refused[:3])}); ask for one of these")
     if refused:
@@ -224,7 +234,7 @@ class _Held:
 def _held(logs: Sequence[Log], summary: pd.DataFrame) -> dict[str, dict[Pair, _Held]]:
     """Metrics of each log: of its rows, or of the scores that it states."""
     found: dict[str, dict[Pair, _Held]] = defaultdict(dict)
-    for row in summary.itertuples():
+    for row in records(summary):
         held = _Held(float(row.lowest), float(row.highest), bool(row.halves))
         found[str(row.log)][(str(row.metric), str(row.filter))] = held
     for log in logs:
@@ -290,8 +300,8 @@ def _name(pair: Pair, pairs: Sequence[Pair]) -> str:
     return pair[0] if len(same) == 1 else f"{pair[0]},{pair[1] or 'none'}"
 
 
-def _grouped[K](logs: Sequence[Log], key: object) -> dict[K, list[Log]]:
+def _grouped[K](logs: Sequence[Log], key: Callable[[Log], K]) -> dict[K, list[Log]]:
     found: dict[K, list[Log]] = {}
     for log in logs:
-        found.setdefault(key(log), []).append(log)  # type: ignore[operator]
+        found.setdefault(key(log), []).append(log)
     return found

@@ -202,7 +202,7 @@ def derive_compute(models: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     for position, (_, row) in enumerate(table.iterrows()):
         if np.isfinite(flops[position]) or not np.isfinite(row["tokens"]):
             continue
-        architecture = Architecture.of(row.to_dict())
+        architecture = Architecture.of({str(name): value for name, value in row.items()})
         size = float(active.iloc[position])
         if architecture is not None:
             flops[position] = architecture.flops_per_token() * row["tokens"]

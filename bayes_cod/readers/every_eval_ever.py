@@ -1,4 +1,4 @@
-"""Every Eval Ever, a neutral schema: ``<uuid>.json`` (aggregate) and ``<uuid>_samples.jsonl`` (a line a sample and metric).
+"""Every Eval Ever, a neutral schema: ``<uuid>.json`` (aggregate) and ``<uuid>_samples.jsonl`` (a sample a line).
 
 The benchmark is ``evaluation_name``, never the data set, which several benchmarks may share. A sample is known by its
 id and the hash of its content.

@@ -65,13 +65,13 @@ def _write_model(
     identity = model if "/" in model else f"unknown/{model}"
     developer, _, short = identity.partition("/")
     evaluation = f"{_SOURCE}/{_safe(identity.replace('/', '_'))}/{retrieved}"
-    lines = [_sample(row, evaluation, model) for row in items.to_dict("records")]
+    lines = [_sample(row, evaluation, model) for row in _rows(items)]
     samples = "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
     name = str(uuid.UUID(bytes=hashlib.sha256(f"{evaluation}\0{samples}".encode()).digest()[:16], version=4))
     place = Path("data") / _SOURCE / _safe(developer) / _safe(short)
     results = [_of_items(str(benchmark), own) for benchmark, own in items.groupby("benchmark", sort=True)]
     known = set(items["benchmark"].astype(str))
-    results += [_of_score(row) for row in scores.to_dict("records") if str(row["benchmark"]) not in known]
+    results += [_of_score(row) for row in _rows(scores) if str(row["benchmark"]) not in known]
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "evaluation_id": evaluation,
@@ -100,6 +100,10 @@ def _write_model(
         written.append(_put(target / f"{name}_samples.jsonl", samples))
     written.append(_put(target / f"{name}.json", json.dumps(record, indent=2, allow_nan=False) + "\n"))
     return written
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _put(file: Path, text: str) -> Path:

@@ -126,7 +126,7 @@ def _archive(source: Source) -> tuple[_Header, list[_Sample]]:
         samples: list[_Sample] = []
         for name in members:
             try:
-                samples += decode(archive.read(name), _SUMMARIES)
+                samples.extend(decode(archive.read(name), _SUMMARIES))
             except Damaged as error:
                 source.damaged(f"{name}: {error}")
         if not members:

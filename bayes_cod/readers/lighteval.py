@@ -1,7 +1,8 @@
 """Logs of lighteval: Parquet details a task and ``results_<time>.json``; also the first Open LLM Leaderboard's details.
 
-Newer details have struct columns ``doc``, ``metric`` and ``model_response``; older ones have ``full_prompt``, ``choices``
-and the metric as a bare column or within ``metrics``. A question without an id is known by its text and choices.
+Newer details have struct columns ``doc``, ``metric`` and ``model_response``; older ones have ``full_prompt``,
+``choices`` and the metric as a bare column or within ``metrics``. A question without an id is
+known by its text and choices.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _TIME = r"(?P<when>\d{4}-\d\d-\d\dT[\d.:+-]+)"
 _DETAILS = re.compile(rf"details_(?P<task>.+)_{_TIME}\.parquet")
 _RESULTS = re.compile(rf"results_{_TIME}\.json")
 _KNOWN = ("acc", "acc_norm", "mc1", "mc2", "em", "qem", "f1", "extractive_match", "exact_match")
+_PLAIN = ("metric", "metrics", "full_prompt", "example", "choices", "gold_index", "id")
 _BATCH = 512
 _SPARSE = 64
 
@@ -61,7 +63,9 @@ class Lighteval:
         named = _DETAILS.fullmatch(source.path.name)
         if named is None:
             results = _read(source.path, source)
-            return [_log(task, results, source) for task in results.results if task != "all" and ":_average" not in task]
+            return [
+                _log(task, results, source) for task in results.results if task != "all" and ":_average" not in task
+            ]
         beside = _results_of(source.path)
         results = _File()
         if beside is not None:
@@ -190,7 +194,8 @@ class _Details:
         response = entry.get("model_response") if isinstance(entry.get("model_response"), dict) else {}
         assert isinstance(doc, dict) and isinstance(response, dict)
         query = doc.get("query") or doc.get("example") or doc.get("full_prompt") or doc.get("input")
-        choices = doc.get("choices") if isinstance(doc.get("choices"), list) else []
+        given = doc.get("choices")
+        choices: list[Any] = given if isinstance(given, list) else []
         digest = text_hash(str(query), *map(str, choices))
         item = doc.get("id")
         if item in (None, ""):
@@ -246,8 +251,6 @@ def _columns(schema: pa.Schema) -> list[str | None]:
     for field in schema:
         if field.name in inside and pa.types.is_struct(field.type):
             found += [f"{field.name}.{child.name}" for child in field.type if child.name in inside[field.name]]
-        elif field.name in ("metric", "metrics", "full_prompt", "example", "choices", "gold_index", "id"):
-            found.append(field.name)
-        elif _is_metric(field.name):
+        elif field.name in _PLAIN or _is_metric(field.name):
             found.append(field.name)
     return found

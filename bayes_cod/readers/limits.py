@@ -22,6 +22,7 @@ from backports.zstd import ZstdError, zipfile
 from bayes_cod.errors import InputError
 
 MIB = 2**20
+_GIVE = "give a folder of tables or logs, or one file"
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,15 @@ def walk(root: Path, limits: Limits = DEFAULT) -> Walk:
         mode = root.stat().st_mode
     except (OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
-            raise InputError("no such file or folder; give a folder of tables or logs, or one file", file=root) from None
+            raise InputError(
+                "no such file or folder; give a folder of tables or logs, or one file", file=root
+            ) from None
         reason = getattr(error, "strerror", None) or "no valid path"
-        raise InputError(f"cannot be opened ({reason}); give a folder of tables or logs, or one file", file=root) from None
+        raise InputError(f"cannot be opened ({reason}); {_GIVE}", file=root) from None
     if stat.S_ISREG(mode):
         return Walk([root])
     if not stat.S_ISDIR(mode):
-        raise InputError("neither a file nor a folder; give a folder of tables or logs, or one file", file=root)
+        raise InputError(f"neither a file nor a folder; {_GIVE}", file=root)
     base = len(root.parts)
     for folder, subfolders, names in os.walk(root, onerror=lambda error: _unreadable(error, found)):
         here = Path(folder)

@@ -53,9 +53,7 @@ def _names(documents: dict[str, list[dict[str, Any]]], log: Log, n_passes: int, 
         )
         return [f"pass {index + 1}" for index in range(n_passes)]
     if n_passes > 1:
-        told = ", ".join(
-            f"pass {index + 1} is {name} ({_first(means[index])})" for index, name in enumerate(assigned)
-        )
+        told = ", ".join(f"pass {index + 1} is {name} ({_first(means[index])})" for index, name in enumerate(assigned))
         log.notes.append(f"the lines name no filter; passes over the documents were matched to the results: {told}")
     return assigned
 

@@ -70,7 +70,8 @@ class Rescorer:
 
 def _nest(column: str, steps: tuple[tuple[str, tuple[Any, ...]], ...]) -> tuple[str, list[Any]]:
     """Put steps into each other; parameters in the order in which the text names them."""
-    text, parameters = column, []
+    text = column
+    parameters: list[Any] = []
     for expression, values in steps:
         before, _, after = expression.partition("{}")
         names_before = before.count("?")
@@ -101,7 +102,7 @@ def rescorers(config: msgspec.Raw | None) -> dict[str, Rescorer | str]:
 
 
 def _steps(functions: Any) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    steps = []
+    steps: list[tuple[str, tuple[Any, ...]]] = []
     for function in functions if isinstance(functions, list) else []:
         name = function.get("function") if isinstance(function, dict) else None
         if name == "take_first":
@@ -203,8 +204,8 @@ class Repeats:
                 self._log.rescored.append(name)
                 continue
             self._log.filter_notes[name] = (
-                f"questions were answered several times, but only the logged value of filter '{name}' counts, one trial: "
-                f"{kept.why_not}"
+                f"questions were answered several times, but only the logged value of filter '{name}' counts, as one "
+                f"trial: {kept.why_not}"
             )
 
     def _score(self, name: str, kept: _Kept) -> None:

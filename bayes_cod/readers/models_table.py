@@ -139,9 +139,10 @@ def assemble_models(
     listed = table if table is not None else pd.DataFrame({"model": pd.Series(dtype=str)})
     missing = [name for name in names if name not in set(listed["model"])]
     if missing:
+        why = "not in the models table" if table is not None else "no models table"
         notes.append(
-            f"compute of {some(missing)} is unknown: {'not in the models table' if table is not None else 'no models table'}"
-            "; give a table with model, family and flops (or params and tokens)"
+            f"compute of {some(missing)} is unknown: {why}; give a table with model, family and flops (or params and "
+            "tokens)"
         )
     extra = pd.DataFrame({"model": missing, "params": [stated_params.get(name, np.nan) for name in missing]})
     models = pd.concat([listed, extra], ignore_index=True) if len(extra) else listed.copy()

@@ -19,7 +19,9 @@ from bayes_cod.readers.limits import Damaged, decode, lines, read_bytes
 _PREDICTIONS = re.compile(r"task-(?P<index>\d+)-(?P<task>.+)-predictions\.jsonl(?:\.gz)?")
 _METRICS = re.compile(r"task-(?P<index>\d+)-(?P<task>.+)-metrics\.json")
 _BY_PRODUCT = re.compile(r"task-\d+-.+-(requests\.jsonl|recorded-inputs\.jsonl)(\.gz)?|metrics(-all)?\.jsonl?|.*\.log")
-_NO_SCORE = re.compile(r"predicted_index_.*|correct_choice|no_answer|.*_corr|.*_corr_.*|num_.*|max_tokens_reached|.*bits_per_byte.*|sum_logits.*")
+_NO_SCORE = re.compile(
+    r"predicted_index_.*|correct_choice|no_answer|.*_corr|.*_corr_.*|num_.*|max_tokens_reached|.*bits_per_byte.*|sum_logits.*"
+)
 
 
 class _Line(msgspec.Struct):

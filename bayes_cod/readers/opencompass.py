@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -40,8 +39,9 @@ class OpenCompass:
     def belongs(self, file: Path, start: bytes) -> bool:
         """See `Reader`."""
         above = file.resolve().parents
-        beside = len(above) > 2 and above[1].name == "predictions" and (above[2] / "results").is_dir()
-        return beside or (len(above) > 1 and above[0].name in ("summary", "configs", "logs") and _beside_results(above[1]))
+        if len(above) > 2 and above[1].name == "predictions":
+            return (above[2] / "results").is_dir()
+        return len(above) > 1 and above[0].name in ("summary", "configs", "logs") and (above[1] / "results").is_dir()
 
     def read(self, source: Source, rows: RowSink) -> list[Log]:
         """See `Reader`."""
@@ -66,10 +66,6 @@ class OpenCompass:
         if not log.scores and not log.has_rows:
             raise Damaged("neither a score nor details")
         return [log]
-
-
-def _beside_results(folder: Path) -> bool:
-    return (folder / "results").is_dir()
 
 
 def _rank(metric: str) -> int:

@@ -1,5 +1,7 @@
-"""From files to rows on disk: each source is parsed once and kept by the hash of its content, so that reading a grown
-folder again parses only what is new."""
+"""From files to rows on disk: each source is parsed once and kept by the hash of its content.
+
+Reading a grown folder again parses only what is new.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,9 @@ from bayes_cod.readers.base import Log, Problem, Reader, RowSink, Source
 from bayes_cod.readers.limits import Damaged, Limits
 
 VERSION = "1"
-_TEXT = 512 * 1024
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, float], None]
+"""What is being done, and the share that is done."""
 
 
 class Staged(msgspec.Struct):
