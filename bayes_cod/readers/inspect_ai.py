@@ -126,7 +126,8 @@ def _archive(source: Source) -> tuple[_Header, list[_Sample]]:
         samples: list[_Sample] = []
         for name in members:
             try:
-                samples.extend(decode(archive.read(name), _SUMMARIES))
+                part: list[_Sample] = decode(archive.read(name), _SUMMARIES)
+                samples += part
             except Damaged as error:
                 source.damaged(f"{name}: {error}")
         if not members:
