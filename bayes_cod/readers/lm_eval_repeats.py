@@ -42,8 +42,15 @@ class Rescorer:
     steps: tuple[tuple[str, tuple[Any, ...]], ...]
     compare: tuple[tuple[str, tuple[Any, ...]], ...]
 
-    def passes(self, answers: list[list[str]], targets: list[str]) -> list[list[bool]]:
+    def passes(self, answers: list[list[str]], targets: list[str], connection: Any) -> list[list[bool]]:
         """Whether each answer of each document equals its target.
+
+        Parameters
+        ----------
+        answers, targets
+            One entry a document.
+        connection
+            Of DuckDB.
 
         Raises
         ------
@@ -52,15 +59,14 @@ class Rescorer:
         """
         flat = [answer for given in answers for answer in given]
         wanted = [target for given, target in zip(answers, targets, strict=True) for _ in given]
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.register("given", pa.table({"i": range(len(flat)), "x": flat, "y": wanted}))
-            left, parameters = _nest("x", self.steps + self.compare)
-            right, more = _nest("y", self.compare)
-            query = f"SELECT {left} = {right} FROM given ORDER BY i"
-            try:
-                equal = [bool(row[0]) for row in connection.execute(query, [*parameters, *more]).fetchall()]
-            except duckdb.Error as error:
-                raise NotRepeatable(f"its pattern can't be run ({str(error).splitlines()[0]})") from None
+        left, parameters = _nest("x", self.steps + self.compare)
+        right, more = _nest("y", self.compare)
+        connection.register("given", pa.table({"i": range(len(flat)), "x": flat, "y": wanted}))
+        query = f"SELECT {left} = {right} FROM given ORDER BY i"
+        try:
+            equal = [bool(row[0]) for row in connection.execute(query, [*parameters, *more]).fetchall()]
+        except duckdb.Error as error:
+            raise NotRepeatable(f"its pattern can't be run ({str(error).splitlines()[0]})") from None
         result, start = [], 0
         for given in answers:
             result.append(equal[start : start + len(given)])
@@ -169,6 +175,7 @@ class Repeats:
     def __init__(self, rows: RowSink, log: Log, scorers: dict[str, Rescorer | str]) -> None:
         self._rows, self._log, self._scorers = rows, log, scorers
         self._kept: dict[str, _Kept] = {}
+        self._connection = duckdb.connect(config={"threads": 1})
 
     def add(
         self,
@@ -208,6 +215,8 @@ class Repeats:
                 f"trial: {kept.why_not}"
             )
 
+        self._connection.close()
+
     def _score(self, name: str, kept: _Kept) -> None:
         """Score what has been kept and let go of the texts."""
         scorer = self._scorers.get(name, "the results file has no settings of the task")
@@ -215,7 +224,7 @@ class Repeats:
             kept.why_not = scorer
         if not kept.why_not and isinstance(scorer, Rescorer):
             try:
-                passes = scorer.passes(kept.answers, kept.targets)
+                passes = scorer.passes(kept.answers, kept.targets, self._connection)
             except NotRepeatable as error:
                 kept.why_not, passes = str(error), []
             for given in passes:
