@@ -10,6 +10,7 @@ import gzip
 import os
 import re
 import stat
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,11 +18,19 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-from backports.zstd import ZstdError, zipfile
 
 from bayes_cod.errors import InputError
 
+if sys.version_info >= (3, 14):
+    import zipfile
+
+    from compression.zstd import ZstdError
+else:
+    from backports.zstd import ZstdError, zipfile
+
 MIB = 2**20
+_ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+_BLOCK = 256 * 1024
 _GIVE = "give a folder of tables or logs, or one file"
 
 
@@ -155,9 +164,6 @@ class _Counted:
     def read(self, size: int) -> bytes:
         return self._check(self._file.read(size))
 
-    def readline(self, size: int) -> bytes:
-        return self._check(self._file.readline(size))
-
     def _check(self, data: bytes) -> bytes:
         self._given += len(data)
         check_expansion(self._given, self._size, self._limits)
@@ -193,18 +199,35 @@ def lines(file: Path, limits: Limits = DEFAULT) -> Iterator[tuple[int, bytes | D
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             source: Any = _Counted(raw, file.stat().st_size, limits) if packed else raw
-            while line := source.readline(limits.line + 1):
-                number += 1
+            for number, line in _split(source, limits.line):
                 if len(line) > limits.line:
                     yield number, Damaged(f"longer than {limits.line // MIB:,} MiB")
-                    while line and not line.endswith(b"\n"):
-                        line = source.readline(MIB)
                 elif not line.isspace():
                     yield number, line
     except (OSError, EOFError, zlib.error) as error:
         yield number + 1, Damaged(f"the rest can't be read ({error})")
     except Damaged as error:
         yield number + 1, error
+
+
+def _split(source: Any, most: int) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not empty, with their numbers, without their ends; of one too long, enough to show that it is."""
+    kept: list[bytes] = []
+    size, number = 0, 1
+    while block := source.read(_BLOCK):
+        first, *others = block.split(b"\n")
+        if size <= most:
+            kept.append(first)
+        size += len(first)
+        if not others:
+            continue
+        if size:
+            yield number, b"".join(kept)
+        yield from [(index, line) for index, line in enumerate(others[:-1], number + 1) if line]
+        number += len(others)
+        kept, size = [others[-1]], len(others[-1])
+    if size:
+        yield number, b"".join(kept)
 
 
 def read_bytes(file: Path, limits: Limits = DEFAULT) -> bytes:
@@ -258,18 +281,31 @@ def decode[T](data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         return decoder.decode(data)
     except msgspec.MsgspecError:
         repaired = _LONE.sub(rb"\1\\ufffd", _NO_NUMBER.sub(b"null", data))
-    except RecursionError:
-        raise Damaged("nested too deeply") from None
+    except (RecursionError, UnicodeError) as error:
+        raise Damaged(_plainly(error)) from None
     try:
         return decoder.decode(repaired)
-    except RecursionError:
-        raise Damaged("nested too deeply") from None
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        raise Damaged(_plainly(str(error))) from None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Damaged(_plainly(error)) from None
 
 
-def _plainly(reason: str) -> str:
-    return reason.removeprefix("JSON is malformed: ").replace("Input data was truncated", "it breaks off")
+def decode_part(part: msgspec.Raw) -> Any:
+    """Decode a part of a document that was left as it stood.
+
+    Raises
+    ------
+    Damaged
+        As `decode` does.
+    """
+    return decode(bytes(part), _ANY)
+
+
+def _plainly(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "not UTF-8 text"
+    return str(error).removeprefix("JSON is malformed: ").replace("Input data was truncated", "it breaks off")
 
 
 class Archive:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from bayes_cod.readers.base import Log, RowSink, Score, Source, as_fraction, moment, prompt_number
-from bayes_cod.readers.limits import Damaged, decode, lines, read_bytes
+from bayes_cod.readers.limits import Damaged, decode, decode_part, lines, read_bytes
 from bayes_cod.readers.lm_eval_passes import match_passes
 from bayes_cod.readers.lm_eval_repeats import Repeats, rescorers
 
@@ -32,7 +32,6 @@ _OF_SAMPLE = {
     "target_hash", "task_name", "schema_version", "native_id", "repeats",
 }  # fmt: skip
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ANY = msgspec.json.Decoder()
 _ALL = "none"
 
 
@@ -241,7 +240,7 @@ class _Samples:
                 if isinstance(line, Damaged):
                     raise line
                 self._line(number, decode(line, _FIELDS))
-            except (Damaged, msgspec.MsgspecError, RecursionError) as error:
+            except Damaged as error:
                 self.source.damaged(f"no readable sample ({error})", number)
         self._finish()
 
@@ -283,7 +282,7 @@ class _Samples:
             raw = fields.get(name) if isinstance(name, str) else None
             if raw is None:
                 continue
-            value = _ANY.decode(raw)
+            value = decode_part(raw)
             if isinstance(value, list | dict | str):
                 self._left[name] = self._left.get(name, 0) + 1
                 continue
@@ -325,7 +324,7 @@ class _Samples:
 
 def _any(fields: dict[str, msgspec.Raw], name: str) -> Any:
     raw = fields.get(name)
-    return None if raw is None else _ANY.decode(raw)
+    return None if raw is None else decode_part(raw)
 
 
 def _text(fields: dict[str, msgspec.Raw], name: str) -> str:
@@ -383,8 +382,8 @@ def _continuation(arguments: msgspec.Raw | None, index: int) -> str:
         return ""
     try:
         answer = _ARGUMENTS.decode(arguments)[f"gen_args_{index}"].arg_1
-    except (msgspec.MsgspecError, KeyError):
-        older = _ANY.decode(arguments)
+    except (msgspec.MsgspecError, KeyError, UnicodeError):
+        older = decode_part(arguments)
         try:
             answer = older[index][1]
         except (TypeError, IndexError, KeyError):

@@ -17,8 +17,8 @@ import msgspec
 import pyarrow as pa
 
 from bayes_cod.readers.base import Log, RowSink
+from bayes_cod.readers.limits import Damaged, decode_part
 
-_ANY = msgspec.json.Decoder()
 _BATCH = 20_000
 _LETTERS = {"remove_whitespace": "ltrim({})", "lowercase": "lower({})", "uppercase": "upper({})"}
 
@@ -91,8 +91,8 @@ def rescorers(config: msgspec.Raw | None) -> dict[str, Rescorer | str]:
     if config is None:
         return {}
     try:
-        task = _ANY.decode(config)
-    except (msgspec.MsgspecError, RecursionError):
+        task = decode_part(config)
+    except Damaged:
         return {}
     if not isinstance(task, dict):
         return {}

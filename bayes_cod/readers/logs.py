@@ -176,7 +176,8 @@ def read_survey(
         with LogRows([Path(part.rows) for part in staged if part.rows], folder) as rows:
             chosen = pick_metrics(runs, rows.summary(), Wish(metric, filter), chosen_notes)
             if not chosen:
-                raise InputError(f"no benchmark with a usable score ({'; '.join(chosen_notes.lines()[:3])})", file=path)
+                why = "; ".join([*remarks, *chosen_notes.lines()][:3])
+                raise InputError(f"no benchmark with a usable score ({why})", file=path)
             tables = bring_together(chosen, rows, chosen_notes)
     params = {log.model: log.params for log in logs if log.params}
     frame, unknown = assemble_models(sorted({choice.log.model for choice in chosen}), table, params)

@@ -12,13 +12,12 @@ from pathlib import Path
 import msgspec
 
 from bayes_cod.readers.base import Log, RowSink, Score, Source, as_fraction, moment, prompt_number, text_hash
-from bayes_cod.readers.limits import Damaged, decode, read_bytes
+from bayes_cod.readers.limits import Damaged, decode, decode_part, read_bytes
 
 PERCENT = 100.0
 _CORRECT = ("correct", "is_correct")
 _RUN = re.compile(r"\d{8}_\d{6}")
 _FILE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ANY = msgspec.json.Decoder()
 _PREFERRED = ("accuracy", "score", "exact_match", "pass@1", "humaneval_pass@1", "f1")
 
 
@@ -56,7 +55,7 @@ class OpenCompass:
         )
         details = entries.pop("details", None)
         for name, raw in entries.items():
-            value = as_fraction(_ANY.decode(raw))
+            value = as_fraction(decode_part(raw))
             if value is not None:
                 log.scores.append(Score(name, "", value / PERCENT))
         ranked = sorted(log.scores, key=lambda score: _rank(score.metric))
@@ -73,7 +72,7 @@ def _rank(metric: str) -> int:
 
 
 def _rows(raw: msgspec.Raw, log: Log, source: Source, rows: RowSink) -> None:
-    details = _ANY.decode(raw)
+    details = decode_part(raw)
     if isinstance(details, dict):
         entries = [(key, entry) for key, entry in details.items() if isinstance(entry, dict)]
     elif isinstance(details, list):

@@ -97,7 +97,9 @@ def lm_line(
 
 def lm_choice(index: int, gold: int, log_probabilities: Sequence[float], **metrics: float) -> dict[str, Any]:
     """A line of a multiple-choice task; `acc` by the largest log probability where not given."""
-    best = max(range(len(log_probabilities)), key=lambda i: (not math.isnan(log_probabilities[i]), log_probabilities[i]))
+    best = max(
+        range(len(log_probabilities)), key=lambda i: (not math.isnan(log_probabilities[i]), log_probabilities[i])
+    )
     doc = {"query": f"colour {index}", "gold": gold}
     pairs = [[str(value), "False"] for value in log_probabilities]
     return {
@@ -256,7 +258,9 @@ def eee_line(name: str, identity: str, score: Any, model: str = "org/m-1", **mor
     } | more  # fmt: skip
 
 
-def eee_log(folder: Path, uuid: str, results: Sequence[Mapping[str, Any]], lines: Sequence[Any], model: str = "org/m-1") -> Path:
+def eee_log(
+    folder: Path, uuid: str, results: Sequence[Mapping[str, Any]], lines: Sequence[Any], model: str = "org/m-1"
+) -> Path:
     record = {
         "schema_version": "0.3.0", "evaluation_id": "x", "retrieved_timestamp": "1930000000",
         "model_info": {"name": model, "id": model}, "evaluation_results": [dict(result) for result in results],

@@ -25,7 +25,13 @@ SCHEMAS = Path(__file__).parents[3] / "shared" / "data" / "eval_logs" / "every_e
 def ladder_of_logs(folder: Path) -> Path:
     for size in (1, 2, 3):
         lines = [lm_line(i, float(i < 2 * size)) for i in range(8)]
-        lm_log(folder, f"org/m-{size}", "sums", lines, lm_results(f"org/m-{size}", {"sums": {"exact_match,none": size / 4}}))
+        lm_log(
+            folder,
+            f"org/m-{size}",
+            "sums",
+            lines,
+            lm_results(f"org/m-{size}", {"sums": {"exact_match,none": size / 4}}),
+        )
     inspect_archive(folder / "a.eval", inspect_header("org/m-1", "other"), [inspect_sample(i, "C") for i in range(3)])
     put(folder / "models.csv", MODELS)
     return folder
@@ -35,9 +41,25 @@ def test_two_commands_from_logs_to_a_report(tmp_path: Path) -> None:
     logs, out = ladder_of_logs(tmp_path / "logs"), tmp_path / "ladder"
     code, text, error = run("import", logs, "--out", out)
     assert code == 0, error
-    assert sorted(file.name for file in out.iterdir()) == ["benchmarks.csv", "import.json", "items.csv.gz", "models.csv"]
+    assert sorted(file.name for file in out.iterdir()) == [
+        "benchmarks.csv",
+        "import.json",
+        "items.csv.gz",
+        "models.csv",
+    ]
     assert "sums" in text and "6 x parameters x tokens" in text
-    request = ("forecast", out, "--target", "m-9", "--benchmark", "sums", "--method", "exponential", "--out", tmp_path / "r")
+    request = (
+        "forecast",
+        out,
+        "--target",
+        "m-9",
+        "--benchmark",
+        "sums",
+        "--method",
+        "exponential",
+        "--out",
+        tmp_path / "r",
+    )
     code, text, error = run(*request)
     assert code == 0, error
     assert (tmp_path / "r" / "report.html").is_file()

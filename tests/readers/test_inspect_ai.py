@@ -44,7 +44,10 @@ def test_unscored_is_not_wrong(tmp_path: Path) -> None:
 
 def test_the_headline_scorer_counts(tmp_path: Path) -> None:
     samples = [inspect_sample(i, None, scores={"b": {"value": "I"}, "a": {"value": "C"}}) for i in range(3)]
-    results = {"scores": [{"name": "a", "scorer": "a", "metrics": {"accuracy": {"value": 1.0}}}], "headline": {"score": "a"}}
+    results = {
+        "scores": [{"name": "a", "scorer": "a", "metrics": {"accuracy": {"value": 1.0}}}],
+        "headline": {"score": "a"},
+    }
     inspect_archive(tmp_path / "a.eval", inspect_header(results=results), samples)
     assert set(rates(read_logs(tmp_path), "sums", "org/m-1").values()) == {1.0}
     assert set(rates(read_logs(tmp_path, metric="b"), "sums", "org/m-1").values()) == {0.0}

@@ -41,7 +41,9 @@ def test_passes_without_a_filter_are_matched_to_the_results(
 
 def test_passes_that_fit_nothing_must_be_asked_for(tmp_path: Path) -> None:
     lines = [lm_line(i, float(i < k), filter=None) for k in (1, 3) for i in range(4)]
-    lm_log(tmp_path, "org/m-1", "sums", lines, lm_results(scores={"sums": {"exact_match,a": 0.9, "exact_match,b": 0.8}}))
+    lm_log(
+        tmp_path, "org/m-1", "sums", lines, lm_results(scores={"sums": {"exact_match,a": 0.9, "exact_match,b": 0.8}})
+    )
     ladder = read_logs(tmp_path, filter="pass 2")
     assert ladder.items is not None and ladder.items["n_correct"].sum() == 3
     assert noted(ladder, "fit no scores")

@@ -140,7 +140,10 @@ def test_every_eval_ever_names_benchmarks_by_evaluation(tmp_path: Path) -> None:
         lines = [eee_line(name, str(n), float(n < right)) for n in range(4)]
         eee_log(tmp_path, f"{name}-uuid", [eee_result(name, right / 4)], lines)
     ladder = read_logs(tmp_path)
-    assert {name: sum(rates(ladder, name, "org/m-1").values()) for name in ladder.benchmark_names} == {"easy": 3, "hard": 1}
+    assert {name: sum(rates(ladder, name, "org/m-1").values()) for name in ladder.benchmark_names} == {
+        "easy": 3,
+        "hard": 1,
+    }
 
 
 def test_every_eval_ever_fractions_errors_and_metrics(tmp_path: Path) -> None:
