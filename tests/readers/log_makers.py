@@ -97,9 +97,8 @@ def lm_line(
 
 def lm_choice(index: int, gold: int, log_probabilities: Sequence[float], **metrics: float) -> dict[str, Any]:
     """A line of a multiple-choice task; `acc` by the largest log probability where not given."""
-    best = max(
-        range(len(log_probabilities)), key=lambda i: (not math.isnan(log_probabilities[i]), log_probabilities[i])
-    )
+    known = [-math.inf if math.isnan(value) else value for value in log_probabilities]
+    best = known.index(max(known))
     doc = {"query": f"colour {index}", "gold": gold}
     pairs = [[str(value), "False"] for value in log_probabilities]
     return {

@@ -1,4 +1,4 @@
-"""Logs from anyone: broken, nested, huge, misnamed. One clear line or a note, never a traceback, a hang or much memory."""
+"""Logs from anyone: broken, nested, huge, misnamed. A note or one clear line, no traceback, no hang, little memory."""
 
 from __future__ import annotations
 
