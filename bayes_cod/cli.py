@@ -17,6 +17,7 @@ from bayes_cod.commands.forecast import forecast
 from bayes_cod.commands.import_logs import import_logs
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
+from bayes_cod.commands.methods import methods
 from bayes_cod.errors import BayesCodError
 
 
@@ -60,7 +61,7 @@ def options(
     """
 
 
-for command in (demo, check, forecast, backtest, losses, learn_prior):
+for command in (demo, check, forecast, backtest, methods, losses, learn_prior):
     app.command()(command)
 app.command("import")(import_logs)
 app.add_typer(decide, name="decide")

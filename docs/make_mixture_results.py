@@ -262,9 +262,8 @@ def forecast_micro(whole: Ladder, sampler: SamplerSettings) -> None:
     model.losses.retry = False
     model.fit(small)
     report_gate(model.losses, time.perf_counter() - start)
-    failed = model.diagnostics[~model.diagnostics["passed"]]
-    print(f"both stages: {len(failed)} of {len(model.diagnostics)} diagnostics failed", flush=True)
     forecast = model.forecast(targets)
+    print(f"both stages: {len(forecast.failed)} diagnostics failed", flush=True)
     names = forecast.benchmarks
     truth = np.array([[whole.truth(target.name, name) for name in names] for target in targets])
     usual = seen[seen["mixture"] == "default"]

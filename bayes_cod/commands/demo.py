@@ -9,7 +9,7 @@ import typer
 
 from bayes_cod.commands.console import screen, stage
 from bayes_cod.commands.forecast import carry_out
-from bayes_cod.commands.options import BUNDLED, DEFAULT_METHOD, check_seed, open_ladder
+from bayes_cod.commands.options import BUNDLED, check_seed, open_ladder
 from bayes_cod.ladder.request import make_request
 from bayes_cod.results.files import check_folder
 
@@ -41,4 +41,4 @@ def demo(
         f"their scores are forecast from {len(request.rungs)} smaller models.",
         markup=False,
     )
-    carry_out(request, DEFAULT_METHOD, seed, {}, {"pool": "none"}, out)
+    carry_out(request, "bayes-cod", seed, {}, {"pool": "none"}, out)

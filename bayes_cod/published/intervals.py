@@ -52,7 +52,7 @@ class _Interval:
     def draws(self, targets: Sequence[Target]) -> tuple[FloatArray, FloatArray]:
         """Observed and latent draws, [sample, target, benchmark] each."""
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         """Forecast targets on every benchmark of the fitted ladder."""
         observed, latent = self.draws(targets)
         benchmarks = [problem.benchmark for problem in self.method.problems_]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -109,6 +110,12 @@ class Posterior:
         self._shape = graph.Shape.of(self.evidence)
         self._data = graph.arrays(self.evidence, self.scale, self._shape)
         self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler), self.seed)
+
+    def copy(self) -> Posterior:
+        """The same draws; what is drawn on in the copy stays out of this one."""
+        own = copy(self)
+        own._trees, own._drawn_on, own._drawn_again = dict(self._trees), self._drawn_on.copy(), set(self._drawn_again)
+        return own
 
     @property
     def tree(self) -> xr.DataTree:
