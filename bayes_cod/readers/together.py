@@ -122,7 +122,7 @@ def _note_benchmarks(per_benchmark: pd.DataFrame, by_hash: Mapping[str, bool], n
 def _note_settings(chosen: Sequence[Chosen], notes: Notes) -> None:
     by_benchmark: dict[str, dict[str, dict[str, list[str]]]] = {}
     for choice in chosen:
-        for fact, value in choice.log.facts.items():
+        for fact, value in (choice.log.facts | {"harness": choice.log.format}).items():
             values = by_benchmark.setdefault(choice.benchmark, {}).setdefault(fact, {})
             values.setdefault(value, []).append(choice.log.model)
     for benchmark, facts in by_benchmark.items():

@@ -5,7 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from log_makers import LATER, TIME, lm_choice, lm_line, lm_log, lm_results, noted, put, rates
+from log_makers import (
+    LATER,
+    TIME,
+    inspect_header,
+    inspect_sample,
+    lm_choice,
+    lm_line,
+    lm_log,
+    lm_results,
+    noted,
+    put,
+    rates,
+)
 
 from bayes_cod.errors import InputError
 from bayes_cod.readers.logs import read_logs
@@ -82,6 +94,12 @@ def test_versions_prompts_and_templates_that_differ_are_noted(tmp_path: Path) ->
     assert noted(ladder, "sums", "task version differs", "1.0: org/a", "2.0: org/b")
     assert noted(ladder, "chat template differs")
     assert noted(ladder, "prompts of 3 shared questions differ")
+
+
+def test_several_harnesses_for_one_benchmark_are_noted(tmp_path: Path) -> None:
+    lm_log(tmp_path, "org/a", "sums", [lm_line(0, 1.0)])
+    put(tmp_path / "b.json", inspect_header("org/b", samples=[inspect_sample(0, "C", scorer="exact_match")]))
+    assert noted(read_logs(tmp_path), "sums", "harness differs", "Inspect: org/b")
 
 
 def test_shots_are_separate_benchmarks(tmp_path: Path) -> None:
