@@ -8,92 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.counts import Counts
+from bayes_cod.ladder.target import Target
 
 SETTING = "@"
 
 
-@dataclass(frozen=True)
-class Target:
-    """A model to forecast.
-
-    Parameters
-    ----------
-    name
-        How the target is called in tables and reports.
-    flops
-        Training compute in FLOPs.
-    family
-        Family whose ladder it continues.
-    params, tokens
-        Size and training tokens, where a method needs them.
-    mixture
-        Shares of the training domains, where a method needs them.
-    """
-
-    name: str
-    flops: float
-    family: str = "all"
-    params: float | None = None
-    tokens: float | None = None
-    mixture: dict[str, float] | None = field(default=None, hash=False)
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.flops) or self.flops <= 0:
-            raise InputError(
-                f"target '{self.name}' has a training compute of {self.flops!r}; give FLOPs above 0 "
-                "(for example `target_flops` 1e22)"
-            )
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Question-level results of some models on one benchmark.
-
-    Attributes
-    ----------
-    benchmark
-        Name of the benchmark.
-    questions
-        Question ids, shape ``(question,)``.
-    models
-        Model names in the order asked for, shape ``(model,)``.
-    n_trials, n_correct
-        Counts, shape ``(question, model)``; 0 trials where a model did not answer.
-    chance
-        Score of a random guesser, NaN where unknown.
-    """
-
-    benchmark: str
-    questions: NDArray[np.str_]
-    models: tuple[str, ...]
-    n_trials: NDArray[np.int64]
-    n_correct: NDArray[np.int64]
-    chance: float
-
-    @property
-    def pass_rate(self) -> NDArray[np.float64]:
-        """Pass rates, shape ``(question, model)``; NaN without trials."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.n_correct / self.n_trials
-
-    @property
-    def score(self) -> NDArray[np.float64]:
-        """Mean pass rate over the questions answered, shape ``(model,)``; NaN where none was."""
-        answered = self.n_trials > 0
-        total = np.where(answered, self.n_correct / np.maximum(self.n_trials, 1), 0.0).sum(axis=0)
-        return np.where(answered.any(axis=0), total / np.maximum(answered.sum(axis=0), 1), np.nan)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ladder:
     """Models ordered by training compute, with their results.
 
@@ -431,6 +361,30 @@ class Ladder:
         if np.isnan(flops):
             raise InputError(f"the compute of '{cut}' is not known, so it can't be the cut")
         return flops
+
+    # ---------------------------------------------------------------- displays
+
+    def _lines(self) -> list[str]:
+        rungs = self.rungs()
+        counts = rungs["family"].value_counts()
+        tables = {"items": self.items, "scores": self.scores, "losses": self.losses, "mixtures": self.mixtures}
+        have = ", ".join(f"{name} ({len(frame):,} rows)" for name, frame in tables.items() if frame is not None)
+        families = ", ".join(f"{name} ({count})" for name, count in counts.head(6).items())
+        more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
+        return [
+            f"Ladder '{self.name}': {len(self.models)} models, {len(rungs)} of them rungs, "
+            f"{len(self.benchmark_names)} benchmarks",
+            f"tables: {have or 'none'}",
+            f"families (rungs): {families or 'none has any'}{more}",
+            *([f"notes: {len(self.notes)} (see .notes)"] if self.notes else []),
+        ]
+
+    def __repr__(self) -> str:
+        return "\n  ".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        first, *rest = (escape(line) for line in self._lines())
+        return f"<p><b>{first}</b><br>{'<br>'.join(rest)}</p>"
 
     def _check_family(self, family: str) -> None:
         if family not in self.families:
