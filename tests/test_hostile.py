@@ -381,7 +381,7 @@ def test_markup_in_names_is_shown_and_not_rendered(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- anything at all
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 @QUICK
