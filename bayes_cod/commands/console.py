@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 
 import numpy as np
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.text import Text
 
 WIDTH_OF_FILES = 160
 LONGEST_ERROR = 900
+SILENT_SECONDS = 2.0
 
 
 def screen() -> Console:
@@ -29,10 +31,16 @@ def errors() -> Console:
 
 @contextmanager
 def stage(text: str) -> Iterator[None]:
-    """Show what is being done and for how long, while it is being done; nothing where no one watches."""
+    """Show what is being done and for how long, while it is being done; a line, off a terminal, if it takes a while."""
     console = errors()
     if not console.is_terminal:
-        yield
+        line = Timer(SILENT_SECONDS, lambda: console.print(f"{text} …", style="dim", markup=False))
+        line.daemon = True
+        line.start()
+        try:
+            yield
+        finally:
+            line.cancel()
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
