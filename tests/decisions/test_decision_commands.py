@@ -11,7 +11,7 @@ import pytest
 from helpers import run
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation.track_record import judge, read_truth, totals
+from bayes_cod.evaluation.judged import judge, read_truth, totals
 from bayes_cod.report.worth import worth_section
 from bayes_cod.results import Result
 from bayes_cod.results.registration import REGISTRATION, register, registration_of
