@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Picture
 
-from bayes_cod.report.page import render
 from bayes_cod.report.numbers import UNKNOWN
+from bayes_cod.report.page import render
 from bayes_cod.report.section import Column, Figure, Section, Table
 from bayes_cod.report.svg import inline_svg
 

@@ -1,12 +1,12 @@
 """Whether "the least compute for a score with 90 % confidence" was enough, from finished back-tests.
 
-``python docs/studies/decision_study.py BACKTEST [BACKTEST ...]``: folders with cells.csv, as `bayes-cod backtest --out` writes
-them. Two counts, each with its standard error (clustered by target):
+``python docs/studies/decision_study.py BACKTEST [BACKTEST ...]``: folders with cells.csv, as `bayes-cod backtest --out`
+writes them. Two counts, each with its standard error (clustered by target):
 
-- *at the model*: of every target forecast, ask for the score whose least compute is just the target's own, which is its 10 %
-  quantile, and see whether the target reached it;
-- *of fixed scores*: for scores of 10 to 90 points ask for the smallest of a benchmark's targets whose 10 % quantile reaches it,
-  and see whether that one did.
+- *at the model*: of every target forecast, ask for the score whose least compute is just the target's own, which is its
+  10 % quantile, and see whether the target reached it;
+- *of fixed scores*: for scores of 10 to 90 points ask for the smallest of a benchmark's targets whose 10 % quantile
+  reaches it, and see whether that one did.
 """
 
 from __future__ import annotations
