@@ -19,6 +19,7 @@ from bayes_cod.commands.console import Output, choose_output, give_up_output, pr
 from bayes_cod.commands.decide import decide
 from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
+from bayes_cod.commands.import_logs import import_logs
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
 from bayes_cod.commands.methods import methods
@@ -113,6 +114,7 @@ def _options_of(group: Any) -> Known:
 
 for command in (demo, check, forecast, report, compare, backtest, methods, losses, learn_prior, monitor, score):
     app.command()(command)
+app.command("import")(import_logs)
 app.add_typer(decide, name="decide")
 
 

@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 
 def forecast(
     ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+        str, typer.Argument(help="Folder of tables or logs, one table, or the word microladder.", metavar="LADDER")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Models table of a folder of logs, where it is not in the folder.", metavar="FILE"),
+    ] = None,
     family: Annotated[
         str | None,
         typer.Option(help="Family to continue. Left out: the targets' family, or the only one with two rungs."),
@@ -164,7 +168,7 @@ def forecast(
     learnt = open_prior(prior, [method])
     with stage("reading"):
         request = make_request(
-            open_ladder(ladder),
+            open_ladder(ladder, models),
             family=family,
             targets=target or (),
             target_flops=target_flops or (),

@@ -37,9 +37,17 @@ __all__ = [
 ]
 
 
-def open_ladder(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``."""
-    return read_source(name)
+def open_ladder(name: str, models: Path | None = None) -> Ladder:
+    """Read a ladder from a path (tables or logs), or the bundled one: ``microladder`` or ``microladder:PART``.
+
+    Parameters
+    ----------
+    name
+        Path or name.
+    models
+        Models table of a folder of logs.
+    """
+    return read_source(name, models=models)
 
 
 def open_pool(choice: str) -> Pool:

@@ -142,7 +142,9 @@ def joint_margin(scores: FloatArray, benchmarks: Sequence[str], requirements: Se
     """The smallest of all requirements' margins ``(...)``: at least 0 where all are met."""
     if not requirements:
         raise InputError("no requirement was given; say what is to be reached, for example gsm8k>=0.8")
-    return np.min([requirement.margin(scores, benchmarks) for requirement in requirements], axis=0)
+    return np.asarray(
+        np.min([requirement.margin(scores, benchmarks) for requirement in requirements], axis=0), dtype=float
+    )
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class _Lane:
         simulated = np.empty((draws, count))
         for cell, factor in enumerate(self.factors):
             rows = chosen == cell
-            noise = rng.standard_normal((int(rows.sum()), count)) @ factor.T
+            noise = rng.standard_normal((int(np.count_nonzero(rows)), count)) @ factor.T
             simulated[rows] = self.means[float(self.worth[cell])][rows] + noise
         position = (np.sum(simulated < self.observed, axis=0) + 0.5) / (draws + 1)
         return from_scale(np.quantile(simulated, LEVELS, axis=0), np.array(self.edge)), np.asarray(position)
