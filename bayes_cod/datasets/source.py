@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from bayes_cod.datasets import PARTS, microladder
+from bayes_cod.datasets.leaderboard import leaderboard
 from bayes_cod.ladder import Ladder
 from bayes_cod.readers.tables import read_tables
 
 BUNDLED = "microladder"
+LEADERBOARD = "leaderboard"
 
 
 def read_source(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``.
+    """Read a ladder from a path, or a bundled one by its name.
+
+    Bundled are ``microladder`` (also ``microladder:PART``) and ``leaderboard``. A path of the same name comes first.
 
     Raises
     ------
@@ -22,4 +26,6 @@ def read_source(name: str) -> Ladder:
     bundled, _, part = name.partition(":")
     if bundled == BUNDLED and not Path(name).exists():
         return microladder(part or PARTS[0])  # type: ignore[arg-type]  # refuses another part
+    if name == LEADERBOARD and not Path(name).exists():
+        return leaderboard()
     return read_tables(name)
