@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,15 +15,18 @@ from bayes_cod.commands.backtest import backtest
 from bayes_cod.commands.check import check
 from bayes_cod.commands.compare import compare
 from bayes_cod.commands.config import Known, read_config
-from bayes_cod.commands.console import Output, choose_output, print_error, screen
+from bayes_cod.commands.console import Output, choose_output, give_up_output, print_error, print_what_fits, screen
 from bayes_cod.commands.decide import decide
 from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
+from bayes_cod.commands.import_logs import import_logs
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
 from bayes_cod.commands.methods import methods
+from bayes_cod.commands.monitor import monitor
 from bayes_cod.commands.report import report
-from bayes_cod.errors import BayesCodError
+from bayes_cod.commands.score import score
+from bayes_cod.errors import BayesCodError, InputErrors
 
 ANYWHERE = ("--json", "--quiet")
 """Options of all commands, which may stand before or after the command's name."""
@@ -42,7 +47,8 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except BayesCodError as error:
-            print_error(str(error))
+            for line in str(error).split("\n") if isinstance(error, InputErrors) else [str(error)]:
+                print_error(line)
             raise typer.Exit(error.exit_code) from None
 
 
@@ -106,11 +112,23 @@ def _options_of(group: Any) -> Known:
     }
 
 
-for command in (demo, check, forecast, report, compare, backtest, methods, losses, learn_prior):
+for command in (demo, check, forecast, report, compare, backtest, methods, losses, learn_prior, monitor, score):
     app.command()(command)
+app.command("import")(import_logs)
 app.add_typer(decide, name="decide")
 
 
 def main() -> None:
     """Entry point of `bayes-cod`."""
-    app()
+    print_what_fits()
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE, errno.EIO):
+            raise
+        give_up_output()
+        if error.errno != errno.EPIPE:
+            print_error(
+                f"standard output can't be written to ({error.strerror}); what was asked for is done or not at all"
+            )
+        sys.exit(2)

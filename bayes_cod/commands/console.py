@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import os
 import re
 import sys
 import threading
@@ -25,6 +28,35 @@ WIDTH_OF_FILES = 160
 SILENT = 2.0
 """Seconds after which work says that it is going on."""
 LONGEST_ERROR = 900
+
+
+_PLAIN = str.maketrans({"–": "-", "—": "-", "−": "-", "•": "*", "…": "...", "×": "x", "±": "+/-", "→": "->", "·": "."})
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What an output that has no such letter shows in its place."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    return "".join(letter if ord(letter) < 128 else "?" for letter in text), error.end
+
+
+codecs.register_error("bayes_cod.plain", _plain)
+
+
+def print_what_fits() -> None:
+    """Let standard output and error replace letters that their encoding has not, where it is not a Unicode one."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace" if encoding.startswith("utf") else "bayes_cod.plain")
+
+
+def give_up_output() -> None:
+    """Send what is left for standard output nowhere, so that the end of the process does not fail on it again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import typer
 
 from bayes_cod.datasets.source import BUNDLED, read_source
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.pool import Pool
+from bayes_cod.readers.tables.numbers import numbers
+from bayes_cod.readers.tables.text import size_of
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
     from bayes_cod.models.cod.learnt_prior import LearntPrior
 
+MOST = {"draws": 100_000, "chains": 100, "jobs": 4 * (os.cpu_count() or 1)}
+"""Settings beyond which memory and not patience runs out."""
+
 __all__ = [
+    "MOST",
     "BUNDLED",
     "check_seed",
     "given_settings",
@@ -27,9 +37,17 @@ __all__ = [
 ]
 
 
-def open_ladder(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``."""
-    return read_source(name)
+def open_ladder(name: str, models: Path | None = None) -> Ladder:
+    """Read a ladder from a path (tables or logs), or the bundled one: ``microladder`` or ``microladder:PART``.
+
+    Parameters
+    ----------
+    name
+        Path or name.
+    models
+        Models table of a folder of logs.
+    """
+    return read_source(name, models=models)
 
 
 def open_pool(choice: str) -> Pool:
@@ -37,6 +55,14 @@ def open_pool(choice: str) -> Pool:
     if choice == "none":
         return None
     return "others" if choice == "others" else open_ladder(choice)
+
+
+def size(text: str) -> float:
+    """Read a number that may end in K, M, B or T."""
+    found = numbers(pd.Series([str(text).strip()], dtype="str"), sizes=True)
+    if found.wrong:
+        raise typer.BadParameter(f"{text!r} is no number; write plain digits, or 7B, 150M, 2T")
+    return float(found.values.iloc[0])
 
 
 def check_seed(seed: int) -> None:
@@ -47,7 +73,11 @@ def check_seed(seed: int) -> None:
 
 def given_settings(draws: int | None, chains: int | None) -> dict[str, Any]:
     """What of `--draws` and `--chains` was given, by the name of the sampler's setting."""
-    return {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    for name, value in given.items():
+        if value > MOST[name]:
+            raise InputError(f"`{name}` is {value}; give at most {MOST[name]:,}")
+    return given
 
 
 def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
@@ -60,6 +90,7 @@ def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
     """
     if file is None:
         return None
+    size_of(file)  # a pipe would be waited for without end
     from bayes_cod.registry import entries
 
     takers = [entry.name for entry in entries() if entry.takes_prior]

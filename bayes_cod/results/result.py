@@ -21,7 +21,7 @@ from bayes_cod.forecasts.record import Record, target_of
 from bayes_cod.forecasts.table import forecast_rows
 from bayes_cod.plots import plot_forecast
 from bayes_cod.report.build import build_report
-from bayes_cod.results.files import Writer, write_json, write_text, write_together
+from bayes_cod.results.files import Writer, write_csv, write_json, write_netcdf, write_text, write_together
 
 FORECAST_FILES = ("forecast.csv", "forecast.nc", "posterior.nc", "diagnostics.csv", "run.json", "report.html")
 NEEDED = ("forecast.nc", "run.json")
@@ -135,13 +135,13 @@ class Result(Record):
         out = Path(folder)
         posterior, diagnostics = self.explanation.posterior, self.diagnostics
         writers: dict[str, Writer] = {
-            "forecast.csv": lambda file: self.to_dataframe().to_csv(file, index=False),
-            "forecast.nc": lambda file: self._tree().to_netcdf(file, engine="h5netcdf"),
+            "forecast.csv": lambda file: write_csv(self.to_dataframe(), file),
+            "forecast.nc": lambda file: write_netcdf(self._tree(), file),
         }
         if posterior is not None:
-            writers["posterior.nc"] = lambda file: posterior.to_netcdf(file, engine="h5netcdf")
+            writers["posterior.nc"] = lambda file: write_netcdf(posterior, file)
         if diagnostics is not None:
-            writers["diagnostics.csv"] = lambda file: diagnostics.to_csv(file, index=False)
+            writers["diagnostics.csv"] = lambda file: write_csv(diagnostics, file)
         writers["run.json"] = lambda file: write_json({"format": FORMAT, **self.summary()}, file)
         writers["report.html"] = lambda file: write_text(build_report(self), file)
         write_together(out, writers, known=FORECAST_FILES)
