@@ -24,11 +24,11 @@ from bayes_cod import read_ladder
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import Method, backtest, common_cells, paired
 from bayes_cod.evaluation.cells import plan
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.forecasts.forecaster import Forecaster
 from bayes_cod.ladder import Ladder
-from bayes_cod.methods import make
 from bayes_cod.models.cod.learning import Lesson, estimates, fit_family, learn, lessons
 from bayes_cod.models.cod.learnt_prior import LeftOut, Source
+from bayes_cod.registry import make
 
 SHIPPED, LEARNT = "shipped", "learnt"
 CHAT = ("ap_cot", "cruxeval_output_cot", "human_eval_plus", "lsat_cot", "math500_cot")

@@ -23,7 +23,7 @@ from bayes_cod import read_ladder
 from bayes_cod.datasets import microladder
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import Method, backtest, common_cells, paired, summarise
-from bayes_cod.methods import names, resolve
+from bayes_cod.registry import names, resolve
 
 HERE = Path(__file__).parent
 LOSS_BASED = ("flp", "flpm", "olmo-two-step", "gadre", "llama3")

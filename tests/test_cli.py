@@ -13,9 +13,11 @@ import xarray as xr
 from helpers import FakeBayes, write_ladder
 from typer.testing import CliRunner
 
-from bayes_cod import Forecast, methods, output, read_ladder
+from bayes_cod import Forecast, read_ladder
+from bayes_cod import registry as methods
 from bayes_cod.cli import app
 from bayes_cod.commands.console import one_line
+from bayes_cod.results import files as output
 
 FILES = ["diagnostics.csv", "forecast.csv", "forecast.nc", "posterior.nc", "report.html", "run.json"]
 COLUMNS = ["target", "flops", "benchmark", "method", "kind", "mean", "sd"]

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from bayes_cod import Forecast, InputError, Target
-from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES
 
 TARGETS = [Target("a", 1e21), Target("b", 1e22)]
 BENCHMARKS = ["x", "y@hot", "z"]

@@ -10,7 +10,7 @@ from helpers import FakeBayes, run, write_ladder
 from prior_fakes import FakeFit, learnt
 from typer.testing import CliRunner
 
-from bayes_cod import methods
+from bayes_cod import registry as methods
 from bayes_cod.cli import app
 from bayes_cod.evaluation import Method, backtest
 from bayes_cod.evaluation.cells import plan

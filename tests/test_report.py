@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from helpers import MODELS, FakeBayes, items_text, write_ladder
 
-from bayes_cod import methods, read_ladder
-from bayes_cod.output import write_json
-from bayes_cod.planning import plan_forecast
+from bayes_cod import read_ladder
+from bayes_cod import registry as methods
+from bayes_cod.ladder.request import make_request
 from bayes_cod.report import build_report
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.numbers import flops, interval, number, percent, points
-from bayes_cod.run import Run, run_forecast
+from bayes_cod.results.files import write_json
+from bayes_cod.results.result import Run, run_forecast
 
 SECTIONS = [
     "Forecast",
@@ -61,9 +62,9 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-def make(folder: Path, forecaster: FakeBayes | None = None, **request: object) -> Run:
-    plan = plan_forecast(read_ladder(folder), **request)  # type: ignore[arg-type]
-    return run_forecast(plan, forecaster or FakeBayes(), settings={"pool": "none"}, seed=0)
+def make(folder: Path, forecaster: FakeBayes | None = None, **choices: object) -> Run:
+    request = make_request(read_ladder(folder), **choices)  # type: ignore[arg-type]
+    return run_forecast(request, forecaster or FakeBayes(), settings={"pool": "none"}, seed=0)
 
 
 def test_sections_and_well_formed(ladder_folder: Path) -> None:
@@ -177,8 +178,8 @@ def test_only_benchmarks_that_are_off_have_a_verdict(ladder_folder: Path, monkey
 
 
 def test_methods_that_can_not_tell_have_no_section(ladder_folder: Path) -> None:
-    plan = plan_forecast(read_ladder(ladder_folder))
-    run = run_forecast(plan, methods.make("last-rung", 0), settings={}, seed=0)
+    request = make_request(read_ladder(ladder_folder))
+    run = run_forecast(request, methods.make("last-rung", 0), settings={}, seed=0)
     assert priors_section(run) is None and rungs_section(run) is None
     assert not {"prior_sensitivity", "rung_check"} & set(run.record()["facts"])
 

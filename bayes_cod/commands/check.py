@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bayes_cod.commands.console import flops, points, screen, stage
 from bayes_cod.commands.options import open_ladder
-from bayes_cod.inspection import Inspection, inspect_ladder
+from bayes_cod.ladder.inspection import Inspection, inspect_ladder
 
 
 def check(

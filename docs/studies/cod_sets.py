@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from bayes_cod.datasets import microladder
-from bayes_cod.evaluation.cells import Fit, plan
+from bayes_cod.ladder.splits import Split, split_ladder
 from bayes_cod.ladder import Ladder
 from bayes_cod.readers.tables import read_tables
 
@@ -31,7 +31,7 @@ class Set:
 
     name: str
     ladder: Ladder
-    fits: list[Fit]
+    fits: list[Split]
 
 
 def load(name: str, data: Path = DATA) -> Set:
@@ -40,12 +40,12 @@ def load(name: str, data: Path = DATA) -> Set:
     return Set(name, ladder, fits)
 
 
-def _base(data: Path) -> tuple[Ladder, list[Fit]]:
+def _base(data: Path) -> tuple[Ladder, list[Split]]:
     ladder = read_tables(data / "base_items")
-    return ladder, plan(ladder)
+    return ladder, split_ladder(ladder)
 
 
-def _chat(data: Path) -> tuple[Ladder, list[Fit]]:
+def _chat(data: Path) -> tuple[Ladder, list[Split]]:
     ladder = read_tables(data / "instruct_items")
     chosen: dict[str, str] = {}
     for setting in ("lowk_temp1", "lowk_temp0.7", "highk_temp0.7"):  # the last that there is has the most trials
@@ -54,53 +54,53 @@ def _chat(data: Path) -> tuple[Ladder, list[Fit]]:
             if own == setting and not task.startswith(LEFT_OUT):
                 chosen[task] = name
     ladder = ladder.select(benchmarks=sorted(chosen.values()))
-    return ladder, plan(ladder)
+    return ladder, split_ladder(ladder)
 
 
-def _code(data: Path) -> tuple[Ladder, list[Fit]]:
+def _code(data: Path) -> tuple[Ladder, list[Split]]:
     ladder = read_tables(data / "code_items")
-    return ladder, plan(ladder, min_rungs=2)
+    return ladder, split_ladder(ladder, min_rungs=2)
 
 
-def _pythia(data: Path) -> tuple[Ladder, list[Fit]]:
+def _pythia(data: Path) -> tuple[Ladder, list[Split]]:
     """Seven sizes at 300e9 and at 20e9 tokens, as two families."""
     ladder = read_tables(data / "pythia_sampling_items")
     step = ladder.models["step"].astype(int)
     models = ladder.models.assign(family="pythia-step" + step.astype(str))[step.isin([143000, 10000])]
     ladder = replace(ladder, models=models).select(models=list(models["model"]))
-    return ladder, plan(ladder)
+    return ladder, split_ladder(ladder)
 
 
-def _leaderboard(data: Path) -> tuple[Ladder, list[Fit]]:
+def _leaderboard(data: Path) -> tuple[Ladder, list[Split]]:
     ladder = read_tables(data / "leaderboard_items")
-    return ladder, plan(ladder)
+    return ladder, split_ladder(ladder)
 
 
-def _elemental(data: Path) -> tuple[Ladder, list[Fit]]:
+def _elemental(data: Path) -> tuple[Ladder, list[Split]]:
     """Some cuts along training, targets up to 1.5 decades ahead, at most three of them a cut."""
     ladder = read_tables(data / "elemental_items")
-    fits = plan(ladder, max_decades=1.5)
+    fits = split_ladder(ladder, max_decades=1.5)
     kept = [fit for fit in fits if len(fit.models) in (4, 6, 9, 13, 18)]
     return ladder, [_fewer(fit, 3) for fit in kept]
 
 
-def _open_models(data: Path) -> tuple[Ladder, list[Fit]]:
+def _open_models(data: Path) -> tuple[Ladder, list[Split]]:
     ladder = read_tables(data / "open_model_tasks" / "obs_scaling.csv.gz")
     tasks = [n for n in ladder.benchmark_names if not any(w in n for w in ("bleu", "TruthfulQA", "leaderboard"))]
     ladder = ladder.select(benchmarks=tasks)
-    return ladder, plan(ladder)
+    return ladder, split_ladder(ladder)
 
 
-def _micro(seeds: Callable[[str], bool]) -> Callable[[Path], tuple[Ladder, list[Fit]]]:
-    def read(_: Path) -> tuple[Ladder, list[Fit]]:
+def _micro(seeds: Callable[[str], bool]) -> Callable[[Path], tuple[Ladder, list[Split]]]:
+    def read(_: Path) -> tuple[Ladder, list[Split]]:
         ladder = microladder()
         families = [name for name in sorted(ladder.families) if seeds(name)]
-        return ladder, plan(ladder, families=families)
+        return ladder, split_ladder(ladder, families=families)
 
     return read
 
 
-def _fewer(fit: Fit, most: int) -> Fit:
+def _fewer(fit: Split, most: int) -> Split:
     """The same fit with some of its targets, spread over their distances."""
     ordered = sorted(fit.targets, key=lambda target: target.flops)
     keep = {ordered[i].name for i in np.unique(np.linspace(0, len(ordered) - 1, most).round().astype(int))}
@@ -108,7 +108,7 @@ def _fewer(fit: Fit, most: int) -> Fit:
     return replace(fit, targets=targets, cells=fit.cells[fit.cells["target"].isin(keep)].reset_index(drop=True))
 
 
-_READERS: dict[str, Callable[[Path], tuple[Ladder, list[Fit]]]] = {
+_READERS: dict[str, Callable[[Path], tuple[Ladder, list[Split]]]] = {
     "base": _base,
     "chat": _chat,
     "code": _code,

@@ -19,11 +19,11 @@ import cod_sets
 import numpy as np
 import pandas as pd
 
-from bayes_cod import methods
+from bayes_cod import registry
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation.cells import Fit
-from bayes_cod.evaluation.scores import crps
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.ladder.splits import Split
+from bayes_cod.scoring.proper import crps
+from bayes_cod.forecasts import Forecaster
 from bayes_cod.ladder import Ladder
 
 LEVELS = (0.5, 0.8, 0.9)
@@ -32,7 +32,7 @@ RIVALS = tuple(
 ) + tuple(f"{name}+conformal" for name in ("cod", "cod-nomap", "passrate", "direct", "last-rung"))
 
 
-def training(ladder: Ladder, fit: Fit) -> Ladder:
+def training(ladder: Ladder, fit: Split) -> Ladder:
     """Rungs up to a cut."""
     return ladder.select(family=fit.family).select(models=list(fit.models), benchmarks=list(fit.benchmarks))
 
@@ -50,17 +50,12 @@ def run(chosen: cod_sets.Set, make: Callable[[], Forecaster], progress: str = ""
             print(f"{progress} {fit.family} {fit.cut}: {error}", file=sys.stderr)
             tables.append(table)
             continue
-        table["passed"] = methods_passed(forecaster)
+        table["passed"] = forecast.gate_passed
         table["seconds"] = time.perf_counter() - start
         tables.append(scored(table, forecast.draws["score"]))
         if progress:
             print(progress, number + 1, len(chosen.fits), f"{table['seconds'].iloc[0]:.1f} s", file=sys.stderr)
     return pd.concat(tables, ignore_index=True)
-
-
-def methods_passed(forecaster: Forecaster) -> bool:
-    """Whether the gate lets the forecast pass."""
-    return bool(getattr(forecaster, "gate_passed", True))
 
 
 def scored(table: pd.DataFrame, draws: object) -> pd.DataFrame:
@@ -132,7 +127,7 @@ def main() -> None:
         chosen = cod_sets.load(name, args.data)
         for method in found:
             label = f"{name} {method}"
-            cells = kept(args.out, name, method, lambda: run(chosen, lambda: methods.make(method, 1), label))  # noqa: B023
+            cells = kept(args.out, name, method, lambda: run(chosen, lambda: registry.make(method, 1), label))  # noqa: B023
             found[method].append(cells)
     every = {method: pd.concat(tables, ignore_index=True) for method, tables in found.items()}
     for method, cells in every.items():

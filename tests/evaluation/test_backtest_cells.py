@@ -16,7 +16,7 @@ from bayes_cod.errors import InputError
 from bayes_cod.evaluation import Method, backtest
 from bayes_cod.evaluation.cells import COLUMNS, VALUES, plan
 from bayes_cod.evaluation.jobs import job_seed, make_job
-from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES
 
 LADDER = small_ladder()
 

@@ -11,7 +11,7 @@ from scipy import stats
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import Method, backtest, best_baseline, common_cells, paired, summarise, summary_table
 from bayes_cod.evaluation.cells import COLUMNS
-from bayes_cod.evaluation.clusters import clustered_mean, clustered_skill
+from bayes_cod.scoring.standard_errors import clustered_mean, clustered_skill
 
 
 def cells(crps: dict[str, list[float]], targets: list[str], cuts: list[str] | None = None) -> pd.DataFrame:

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from bayes_cod import methods, published
+from bayes_cod import published
+from bayes_cod import registry as methods
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import jobs
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.forecasts.forecaster import Forecaster
 
 
 def test_kinds() -> None:
@@ -51,7 +52,7 @@ def test_point_methods_take_no_settings() -> None:
 
 def test_point_methods_do_not_load_pymc() -> None:
     code = (
-        "import sys; from bayes_cod import methods; methods.make('cod+bootstrap', 0); sys.exit('pymc' in sys.modules)"
+        "import sys; from bayes_cod import registry; registry.make('cod+bootstrap', 0); sys.exit('pymc' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

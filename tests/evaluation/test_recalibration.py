@@ -15,7 +15,7 @@ from scipy.stats import norm
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import Method, backtest, best_baseline
 from bayes_cod.evaluation.recalibration import Recalibration, read_cells, scored_methods
-from bayes_cod.forecast import Forecast, mean_over_benchmarks
+from bayes_cod.forecasts.forecast import Forecast, mean_over_benchmarks
 from bayes_cod.ladder import Target
 
 TARGETS = [Target("big", 1e22, "new"), Target("bigger", 1e23, "new")]

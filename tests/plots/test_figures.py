@@ -13,17 +13,17 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from bayes_cod import InputError, plots, read_ladder
-from bayes_cod.planning import plan_forecast
+from bayes_cod.ladder.request import make_request
 from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast, style
 from bayes_cod.plots.clusters import class_shares
 from bayes_cod.plots.curves import flops_grid
-from bayes_cod.run import Run, run_forecast
+from bayes_cod.results.result import Run, run_forecast
 
 
 @pytest.fixture
 def run(ladder_folder: Path) -> Run:
-    plan = plan_forecast(read_ladder(ladder_folder), family="fam", targets=["large", "huge"])
-    return run_forecast(plan, FakeBayes(), settings={}, seed=0)
+    request = make_request(read_ladder(ladder_folder), family="fam", targets=["large", "huge"])
+    return run_forecast(request, FakeBayes(), settings={}, seed=0)
 
 
 def texts(figure: Figure) -> str:
@@ -37,7 +37,7 @@ def texts(figure: Figure) -> str:
 
 
 def test_forecast_shows_intervals_and_truth(run: Run) -> None:
-    figure = plot_forecast(run.forecast, run.plan.source, last_rung="middle")
+    figure = plot_forecast(run.forecast, run.request.source, last_rung="middle")
     words = texts(figure)
     assert len(figure.axes) == 2
     for text in (
@@ -58,7 +58,7 @@ def test_forecast_shows_intervals_and_truth(run: Run) -> None:
 
 
 def test_without_truth_the_legend_does_not_name_it(run: Run) -> None:
-    assert "truth" not in texts(plot_forecast(run.forecast, run.plan.source, targets=["huge"]))
+    assert "truth" not in texts(plot_forecast(run.forecast, run.request.source, targets=["huge"]))
     assert "truth" not in texts(plot_forecast(run.forecast))
 
 
@@ -68,11 +68,11 @@ def test_unknown_targets(run: Run) -> None:
 
 
 def test_curves_span_rungs_and_targets(run: Run) -> None:
-    grid = flops_grid(run.plan.rungs, run.forecast)
+    grid = flops_grid(run.request.rungs, run.forecast)
     assert grid[0] < 1e18 and grid[-1] > 1e22
     fake = run.explained
     assert fake is not None
-    figure = plot_curves(run.forecast, run.plan.source, run.plan.rungs, curves=fake.curves(grid))
+    figure = plot_curves(run.forecast, run.request.source, run.request.rungs, curves=fake.curves(grid))
     words = texts(figure)
     for text in ("arith", "logic", "training compute (FLOPs)", "score (points)", "chance", "latent score", "truth"):
         assert text in words
@@ -80,14 +80,14 @@ def test_curves_span_rungs_and_targets(run: Run) -> None:
 
 
 def test_curves_without_a_fitted_curve(run: Run) -> None:
-    words = texts(plot_curves(run.forecast, run.plan.source, run.plan.rungs, benchmarks=["logic"]))
+    words = texts(plot_curves(run.forecast, run.request.source, run.request.rungs, benchmarks=["logic"]))
     assert "arith" not in words and "latent" not in words
 
 
 def test_clusters_and_classes(run: Run) -> None:
     fake = run.explained
     assert fake is not None
-    grid = flops_grid(run.plan.rungs, run.forecast)
+    grid = flops_grid(run.request.rungs, run.forecast)
     figure = plot_clusters(fake.clusters(), fake.cluster_curves(grid), fake.cluster_observations())
     words = texts(figure)
     for text in ("arith", "logic", "pass rate (points)", "follows the law", "irregular"):
@@ -108,7 +108,7 @@ def test_class_shares_sum_to_one_and_weigh_questions(run: Run) -> None:
 
 def test_drawing_leaves_matplotlib_as_it_was(run: Run) -> None:
     before = dict(matplotlib.rcParams)
-    plot_forecast(run.forecast, run.plan.source)
+    plot_forecast(run.forecast, run.request.source)
     assert dict(matplotlib.rcParams) == before
 
 

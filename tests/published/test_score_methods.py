@@ -4,7 +4,7 @@ from synthetic import FLOPS, TARGET, score_ladder
 
 from bayes_cod import laws
 from bayes_cod.errors import InputError
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.forecasts.forecaster import Forecaster
 from bayes_cod.ladder import Target
 from bayes_cod.published import REGISTRY, make, names
 

@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from helpers import FakeBayes
 
-from bayes_cod import methods
+from bayes_cod import registry as methods
 from bayes_cod.errors import GateError, InputError
 from bayes_cod.evaluation import Method, backtest, best_baseline
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Forecaster, Sampled
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Forecaster, Sampled
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.planning import plan_forecast
+from bayes_cod.ladder.request import make_request
 from bayes_cod.report.build import build_report
-from bayes_cod.run import run_forecast
+from bayes_cod.results.result import run_forecast
 from bayes_cod.stacking.forecaster import SampledStack, Stack, make_stack
 from bayes_cod.stacking.inner import InnerSettings, inner_cells
 
@@ -244,8 +244,8 @@ def test_a_back_test_resumes_and_no_stack_is_a_baseline(tmp_path: Path) -> None:
 
 
 def test_weights_stand_in_the_record_and_the_report() -> None:
-    plan = plan_forecast(line(), targets=["fam5"])
-    run = run_forecast(plan, make_stack(fakes(bad=BAD, good=GOOD)), settings={}, seed=0)
+    request = make_request(line(), targets=["fam5"])
+    run = run_forecast(request, make_stack(fakes(bad=BAD, good=GOOD)), settings={}, seed=0)
     record = run.record()["facts"]["stacking"]
     assert [member["name"] for member in record["members"]] == ["bad", "good"]
     assert record["members"][0]["crps"] > record["members"][1]["crps"]

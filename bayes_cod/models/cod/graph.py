@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bayes_cod.models.cod.marginal import MISSING, log_likelihood, random
 from bayes_cod.models.cod.observations import Observations
 from bayes_cod.models.cod.path import bent
-from bayes_cod.models.cod.prior import Prior
+from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def _step(size: int, steps: tuple[int, ...]) -> int:
     return next((step for step in steps if step >= size), size)
 
 
-def arrays(together: Sequence[Observations], shape: Shape, prior: Prior) -> dict[str, NDArray[Any]]:
+def arrays(together: Sequence[Observations], shape: Shape, prior: Priors) -> dict[str, NDArray[Any]]:
     """Values of the model's data containers; rungs run backwards from the last, padding is seen through no score."""
     data: dict[str, NDArray[Any]] = {
         "prior": prior.vector(),
@@ -79,8 +79,8 @@ def build(shape: Shape) -> pm.Model:
     place here. Level, slope and own walk are Gaussian and summed out: their joint covariance is written down.
     """
     with pm.Model() as model:
-        given = {name: pm.Data(name, value) for name, value in arrays([Observations.empty()], shape, Prior()).items()}
-        p = dict(zip(Prior.names(), [given["prior"][i] for i in range(len(Prior.names()))], strict=True))
+        given = {name: pm.Data(name, value) for name, value in arrays([Observations.empty()], shape, Priors()).items()}
+        p = dict(zip(Priors.names(), [given["prior"][i] for i in range(len(Priors.names()))], strict=True))
         x, family = given["x"], given["family"]
 
         def of_families(name: str) -> Any:

@@ -13,7 +13,7 @@ from bayes_cod.ladder import Counts, Ladder
 from bayes_cod.models.cod.axis import Axis
 from bayes_cod.models.cod.marginal import MISSING
 from bayes_cod.models.cod.path import FLOOR_SHARE, seen_through_scores
-from bayes_cod.models.cod.prior import Prior
+from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 type IntArray = NDArray[np.int64]
@@ -83,7 +83,7 @@ class Observations:
             return self.n_correct / self.n_trials
 
 
-def observe(ladder: Ladder, prior: Prior) -> Observations:
+def observe(ladder: Ladder, prior: Priors) -> Observations:
     """Scores of a ladder's rungs.
 
     Raises

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayes_cod.models.cod.observations import Observations
 from bayes_cod.models.cod.path import SCORE_NOISE, bent, score_of
-from bayes_cod.models.cod.prior import Prior
+from bayes_cod.models.cod.priors import Priors
 
 type FloatArray = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ class Draws:
 
     Attributes
     ----------
-    curvature, noise
+    mean_slope, curvature, noise
         Of the family, shape ``(sample,)``.
     shared
         Shared walk at the rungs, decades, shape ``(sample, rung)``; 0 at the last.
@@ -32,6 +32,7 @@ class Draws:
         Own walk at the rungs, shape ``(sample, rung, benchmark)``; 0 at the last.
     """
 
+    mean_slope: FloatArray
     curvature: FloatArray
     noise: FloatArray
     shared: FloatArray
@@ -41,7 +42,7 @@ class Draws:
     own: FloatArray
 
     @classmethod
-    def of(cls, posterior: xr.Dataset, seen: Observations, prior: Prior, rng: np.random.Generator) -> Self:
+    def of(cls, posterior: xr.Dataset, seen: Observations, prior: Priors, rng: np.random.Generator) -> Self:
         """From the graph's posterior, in which levels, slopes and own walks are summed out: they are drawn here.
 
         Given what the benchmarks share they are Gaussian, so that each draw is one of their joint posterior. The family
@@ -54,7 +55,7 @@ class Draws:
             return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=float)
 
         noise, walk = flat("noise")[:, 0], flat("walk")[:, :benchmarks]
-        shared, moved = flat("shared_walk")[:, 0, rungs - 1 :: -1], flat("moved")[:, 0, rungs - 1 :: -1]
+        shared, moved = flat("shared_walk")[:, 0, :rungs][:, ::-1], flat("moved")[:, 0, :rungs][:, ::-1]
         mean_slope = flat("mean_slope")[:, 0]
         samples = len(noise)
         # prior draws of (level, slope, own walk), corrected by what was seen of their sum (Matheron's rule)
@@ -80,7 +81,32 @@ class Draws:
         level = level + prior.level_sd**2 * pull.sum(axis=-1)
         slope = slope + spread[:, None] * np.einsum("sbr,sr->sb", pull, by_slope)
         own = own + np.einsum("sb,sbr,rq->sqb", walk**2, pull, apart)
-        return cls(flat("curvature")[:, 0], noise, shared, level, slope, walk, own)
+        return cls(mean_slope, flat("curvature")[:, 0], noise, shared, level, slope, walk, own)
+
+    def moved(self, seen: Observations) -> FloatArray:
+        """Path of the family at the rungs, in decades that count ``(sample, rung)``."""
+        return np.asarray(bent(seen.axis.rungs[None, :], self.curvature[:, None]) + self.shared)
+
+    def at_rungs(self, seen: Observations) -> FloatArray:
+        """theta at the rungs ``(sample, rung, benchmark)``."""
+        return np.asarray(
+            self.level[:, None, :] + self.slope[:, None, :] * self.moved(seen)[..., None] + self.own
+        )
+
+    def moments(self, seen: Observations, prior: Priors) -> tuple[FloatArray, FloatArray]:
+        """Mean ``(sample, rung)`` and covariance ``(sample, benchmark, rung, rung)`` of theta and passing noise at the
+        rungs, given what benchmarks share and the scale of their walks.
+        """
+        moved = self.moved(seen)
+        by_slope = prior.slope_spread * self.mean_slope[:, None] * moved
+        apart = np.minimum(-seen.axis.rungs[:, None], -seen.axis.rungs[None, :])
+        covariance = (
+            prior.level_sd**2
+            + (by_slope[:, :, None] * by_slope[:, None, :])[:, None]
+            + (self.walk**2)[..., None, None] * apart
+            + (self.noise**2)[:, None, None, None] * np.eye(moved.shape[1])
+        )
+        return prior.level_mean + self.mean_slope[:, None] * moved, covariance
 
     def __len__(self) -> int:
         return len(self.curvature)
@@ -102,7 +128,7 @@ class Scores:
     observed: FloatArray
 
 
-def predict(draws: Draws, seen: Observations, prior: Prior, x: FloatArray, rng: np.random.Generator) -> Scores:
+def predict(draws: Draws, seen: Observations, prior: Priors, x: FloatArray, rng: np.random.Generator) -> Scores:
     """Draw scores at distances from the last rung.
 
     Parameters

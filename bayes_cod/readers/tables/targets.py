@@ -8,8 +8,8 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Target
-from bayes_cod.readers import shapes
-from bayes_cod.readers.files import first_row, read_file
+from bayes_cod.readers.tables import columns as shapes
+from bayes_cod.readers.tables.files import first_row, read_file
 
 PREFIX = "mix_"
 

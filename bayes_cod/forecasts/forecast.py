@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import GateError, InputError
+from bayes_cod.forecasts.explanation import Explanation
 from bayes_cod.ladder import Target
 
 Kind = Literal["observed", "latent"]
@@ -37,6 +37,15 @@ def mean_over_benchmarks(observed: NDArray[np.float64], targets: Sequence[str]) 
     return {name: dict(zip(MEAN_QUANTILES, found[:, t].tolist(), strict=True)) for t, name in enumerate(targets)}
 
 
+def not_converged(failed: Sequence[str]) -> GateError:
+    """The refusal of a result of which some diagnostics failed, and what a user can do."""
+    named = ", ".join(failed[:3]) + (" ..." if len(failed) > 3 else "")
+    return GateError(
+        f"the sampler did not converge: {len(failed)} diagnostics failed ({named}), so the result is not reported; "
+        "sample longer (`draws`, `chains`), or look at it all the same with `allow_failed_gate`"
+    )
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Joint draws of the targets' scores.
@@ -52,11 +61,18 @@ class Forecast:
     facts
         What must stand beside the result: extrapolation distance, share of questions that extrapolate,
         warnings, settings. Values that JSON can hold.
+    diagnostics
+        Convergence diagnostics of what is reported: quantity, r_hat, ess_bulk, ess_tail, value, limit, passed; None for
+        a method that does not sample.
+    explanation
+        What stands behind it, where it was asked for.
     """
 
     draws: xr.Dataset
     method: str
     facts: dict[str, Any] = field(default_factory=dict)
+    diagnostics: pd.DataFrame | None = None
+    explanation: Explanation | None = None
 
     @classmethod
     def from_draws(
@@ -67,6 +83,9 @@ class Forecast:
         benchmarks: Sequence[str],
         method: str,
         facts: dict[str, Any] | None = None,
+        *,
+        diagnostics: pd.DataFrame | None = None,
+        explanation: Explanation | None = None,
     ) -> Forecast:
         """Build a forecast from arrays of shape ``(sample, target, benchmark)``."""
         shape = (len(targets), len(benchmarks))
@@ -83,7 +102,7 @@ class Forecast:
                 "flops": ("target", [target.flops for target in targets]),
             },
         )
-        return cls(dataset, method, dict(facts or {}))
+        return cls(dataset, method, dict(facts or {}), diagnostics, explanation)
 
     @classmethod
     def from_points(
@@ -97,6 +116,41 @@ class Forecast:
         """A point forecast, shape ``(target, benchmark)``, as a distribution with one draw."""
         array = np.asarray(points, dtype=float)[None]
         return cls.from_draws(array, array, targets, benchmarks, method, facts)
+
+    # ---------------------------------------------------------------- convergence
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether it has intervals; a point method gives one number."""
+        return int(self.draws.sizes["sample"]) > 1
+
+    @property
+    def failed(self) -> list[str]:
+        """Quantities whose diagnostics failed and that stand for something reported.
+
+        A method may leave benchmarks out (the fact `refused`) on which alone its chains disagree; their rows fail
+        and are not counted.
+        """
+        if self.diagnostics is None or self.facts.get("refused"):
+            return []
+        rows = self.diagnostics.loc[~self.diagnostics["passed"].astype(bool), "quantity"]
+        return [str(name) for name in rows]
+
+    @property
+    def gate_passed(self) -> bool:
+        """Whether the diagnostics allow the forecast to be reported; a point method has none to fail."""
+        return not self.failed
+
+    def check_gate(self) -> None:
+        """Raise unless the diagnostics allow the forecast to be reported.
+
+        Raises
+        ------
+        GateError
+            With the number of quantities that failed, and what to do.
+        """
+        if not self.gate_passed:
+            raise not_converged(self.failed)
 
     # ---------------------------------------------------------------- reading
 
@@ -160,30 +214,3 @@ class Forecast:
                         }
                     )
         return pd.DataFrame(rows)
-
-    # ---------------------------------------------------------------- files
-
-    def save(self, file: Path | str) -> None:
-        """Write `forecast.nc`: a DataTree with the group `forecast`."""
-        tree = xr.DataTree.from_dict({"/forecast": self._storable()})
-        temporary = Path(file).with_suffix(".part")
-        tree.to_netcdf(temporary, engine="h5netcdf")
-        temporary.replace(file)
-
-    @classmethod
-    def load(cls, file: Path | str) -> Forecast:
-        """Read what `save` wrote."""
-        import json
-
-        with xr.open_datatree(file, engine="h5netcdf") as tree:
-            if "forecast" not in tree.children:
-                raise InputError("no group 'forecast' in the file; expected a file that Forecast.save wrote", file=file)
-            dataset = tree["forecast"].to_dataset().load()
-        facts = json.loads(dataset.attrs.pop("facts", "{}"))
-        method = str(dataset.attrs.pop("method", "unknown"))
-        return cls(dataset, method, facts)
-
-    def _storable(self) -> xr.Dataset:
-        import json
-
-        return self.draws.assign_attrs(method=self.method, facts=json.dumps(self.facts))

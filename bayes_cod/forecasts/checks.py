@@ -17,7 +17,7 @@ def resting_on_priors(sensitivity: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     sensitivity
-        Of a `bayes_cod.forecaster.Checked`; rows of the likelihood are left out.
+        `Explanation.prior_sensitivity`; rows of the likelihood are left out.
     """
     of_priors = sensitivity[sensitivity["prior"] != EVALUATIONS]
     found = of_priors[of_priors["sensitivity"] > SENSITIVE_ABOVE]
@@ -34,7 +34,7 @@ def rung_summary(check: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     check
-        Of a `bayes_cod.forecaster.Checked`.
+        `Explanation.rung_check`.
 
     Returns
     -------

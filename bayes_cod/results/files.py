@@ -13,15 +13,12 @@ from typing import Any
 import numpy as np
 
 from bayes_cod.errors import InputError
-from bayes_cod.run import Run
-
-FORECAST_FILES = ("forecast.csv", "forecast.nc", "posterior.nc", "diagnostics.csv", "run.json", "report.html")
 
 Writer = Callable[[Path], None]
 
 
 def check_folder(out: Path, names: str = "a folder to write to") -> None:
-    """Refuse an output folder that can't be one, before any work is done; `names` is what --out should name.
+    """Refuse an output folder that can't be one, before any work is done; `names` is what was asked for.
 
     Raises
     ------
@@ -32,7 +29,7 @@ def check_folder(out: Path, names: str = "a folder to write to") -> None:
         if place.is_dir():
             return
         if place.exists():
-            raise InputError(f"this is a file; --out names {names}", file=place)
+            raise InputError(f"this is a file; give {names}", file=place)
 
 
 def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str, ...] = ()) -> None:
@@ -56,7 +53,7 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
         out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     except OSError as error:
-        raise InputError(f"cannot be written to ({error.strerror}); choose another --out", file=out) from None
+        raise InputError(f"cannot be written to ({error.strerror}); choose another folder", file=out) from None
     try:
         for name, write in writers.items():
             write(part / name)
@@ -66,44 +63,18 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
         for name in set(known) - set(writers):
             (out / name).unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"cannot be written to ({error.strerror}); choose another --out", file=out) from None
+        raise InputError(f"cannot be written to ({error.strerror}); choose another folder", file=out) from None
     finally:
         shutil.rmtree(part)
 
 
-def write_run(run: Run, out: Path, report: str) -> None:
-    """Write a forecast's files.
-
-    Parameters
-    ----------
-    run
-        The forecast.
-    out
-        Folder for forecast.csv, forecast.nc, run.json, report.html and, where the method samples, posterior.nc
-        and diagnostics.csv.
-    report
-        The report as HTML.
-    """
-    posterior, diagnostics = run.posterior, run.diagnostics
-    writers: dict[str, Writer] = {
-        "forecast.csv": lambda file: run.forecast.summary().to_csv(file, index=False),
-        "forecast.nc": run.forecast.save,
-    }
-    if posterior is not None:
-        writers["posterior.nc"] = lambda file: posterior.to_netcdf(file, engine="h5netcdf")
-    if diagnostics is not None:
-        writers["diagnostics.csv"] = lambda file: diagnostics.to_csv(file, index=False)
-    writers["run.json"] = lambda file: write_json(run.record(), file)
-    writers["report.html"] = lambda file: _write_text(report, file)
-    write_together(out, writers, known=FORECAST_FILES)
-
-
 def write_json(record: Mapping[str, Any], file: Path) -> None:
     """Write a record as JSON; NaN and infinity, which JSON has not, become null."""
-    _write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n", file)
+    write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n", file)
 
 
-def _write_text(text: str, file: Path) -> None:
+def write_text(text: str, file: Path) -> None:
+    """Write text as UTF-8."""
     file.write_text(text, encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_cod.errors import InputError
-from bayes_cod.readers.files import first_row
+from bayes_cod.readers.tables.files import first_row
 
 WEIGHT_TOLERANCE = 0.05
 

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 
-from bayes_cod import schemas
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
-from bayes_cod.readers import shapes
-from bayes_cod.readers.files import first_row, read_file, table_files
+from bayes_cod.readers.tables import columns as shapes
+from bayes_cod.readers.tables import schemas
+from bayes_cod.readers.tables.files import first_row, read_file, table_files
 
 CHANCE_TOLERANCE = 1e-3
 

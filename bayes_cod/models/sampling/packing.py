@@ -82,7 +82,7 @@ class Packing:
         return packed
 
 
-class Unpack(Op):  # type: ignore[misc]  # PyTensor has no types
+class Unpack(Op):
     """All arrays out of the two containers.
 
     Parameters

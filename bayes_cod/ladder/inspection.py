@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.ladder import SETTING, Ladder
-from bayes_cod.planning import FEWEST_RUNGS
+from bayes_cod.ladder.request import FEWEST_RUNGS
 
 NEAR_CHANCE = 0.02
 

@@ -50,7 +50,7 @@ class Target:
         if not np.isfinite(self.flops) or self.flops <= 0:
             raise InputError(
                 f"target '{self.name}' has a training compute of {self.flops!r}; give FLOPs above 0 "
-                "(for example --target-flops 1e22)"
+                "(for example `target_flops` 1e22)"
             )
 
 
@@ -386,7 +386,7 @@ class Ladder:
         row = self.models[self.models["model"] == name].iloc[0]
         if pd.isna(row["flops"]):
             raise InputError(
-                f"the compute of '{name}' is not known, so it can't be a target by name; give --target-flops"
+                f"the compute of '{name}' is not known, so it can't be a target by name; give `target_flops`"
             )
         mixture = None
         if self.mixtures is not None:

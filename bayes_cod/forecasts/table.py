@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayes_cod.run import Run
+from bayes_cod.forecasts.record import Record, last_scores
 
 
-def forecast_rows(run: Run) -> pd.DataFrame:
+def forecast_rows(record: Record) -> pd.DataFrame:
     """Intervals of the observed score.
 
     Parameters
     ----------
-    run
+    record
         A forecast that was made.
 
     Returns
@@ -23,20 +23,19 @@ def forecast_rows(run: Run) -> pd.DataFrame:
         median, low50, high50, low90, high90 (NaN for a point method), decades (beyond the largest rung),
         share_extrapolating (of the questions; NaN where the method does not tell). Scores are fractions.
     """
-    summary = run.forecast.summary(("observed",))
-    plan = run.plan
-    decades = {target.name: plan.decades(target) for target in plan.targets}
-    shares = run.forecast.facts.get("share_extrapolating") or {}
-    last = _last_rung(run)
+    summary = record.forecast.summary(("observed",))
+    decades = {target.name: record.decades(target) for target in record.targets}
+    shares = record.forecast.facts.get("share_extrapolating") or {}
+    last = last_scores(record)
     names = list(zip(summary["target"], summary["benchmark"], strict=True))
     bounds = {"low50": "q25", "high50": "q75", "low90": "q05", "high90": "q95"}
-    intervals = {name: summary[column] if run.is_distribution else np.nan for name, column in bounds.items()}
+    intervals = {name: summary[column] if record.is_distribution else np.nan for name, column in bounds.items()}
     return pd.DataFrame(
         {
             "target": summary["target"],
             "flops": summary["flops"],
             "benchmark": summary["benchmark"],
-            "truth": [plan.source.truth(target, benchmark) for target, benchmark in names],
+            "truth": [record.truth(target, benchmark) for target, benchmark in names],
             "last_rung": [last.get(benchmark, np.nan) for _, benchmark in names],
             "median": summary["q50"],
             **intervals,
@@ -44,12 +43,6 @@ def forecast_rows(run: Run) -> pd.DataFrame:
             "share_extrapolating": [_share(shares.get(benchmark)) for _, benchmark in names],
         }
     )
-
-
-def _last_rung(run: Run) -> dict[str, float]:
-    scores = run.plan.ladder.observed_scores.merge(run.plan.rungs[["model", "flops"]], on="model")
-    largest = scores.sort_values("flops").drop_duplicates("benchmark", keep="last")
-    return dict(zip(largest["benchmark"], largest["score"], strict=True))
 
 
 def _share(value: float | None) -> float:

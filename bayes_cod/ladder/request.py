@@ -10,14 +10,14 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.pool import Pool, rungs_on
+from bayes_cod.ladder.pool import Pool, rungs_on
 
 FEWEST_RUNGS = 2
 SAME_COMPUTE = 1e-9
 
 
 @dataclass(frozen=True)
-class Plan:
+class Request:
     """A forecast that can be made.
 
     Attributes
@@ -75,7 +75,7 @@ class Plan:
         return pd.DataFrame(rows, columns=["target", "benchmark", "score"]).dropna(ignore_index=True)
 
 
-def plan_forecast(
+def make_request(
     ladder: Ladder,
     *,
     family: str | None = None,
@@ -87,7 +87,7 @@ def plan_forecast(
     setting: str | None = None,
     cut: str | float | None = None,
     pool: Pool = None,
-) -> Plan:
+) -> Request:
     """Check a user's choices and fill in what was left open.
 
     Parameters
@@ -114,7 +114,7 @@ def plan_forecast(
 
     Returns
     -------
-    Plan
+    Request
 
     Raises
     ------
@@ -145,7 +145,7 @@ def plan_forecast(
         notes += (f"{_list(dropped)}: fewer than {FEWEST_RUNGS} rungs have results, so not forecast",)
     others = ladder if pool == "others" else pool
     own = {*ladder.models.loc[ladder.models["family"] == family, "model"], *_names(chosen)}
-    return Plan(
+    return Request(
         source=ladder,
         ladder=visible.select(benchmarks=kept),
         pool=None if others is None else rungs_on(others, kept, own),
@@ -170,7 +170,7 @@ def _family(ladder: Ladder, family: str | None, targets: Sequence[str], *, new: 
     if len(own) == 1:
         return own[0]
     if len(own) > 1:
-        raise InputError(f"the targets belong to several families ({', '.join(own)}); forecast one --family at a time")
+        raise InputError(f"the targets belong to several families ({', '.join(own)}); forecast one `family` at a time")
     counts = ladder.rungs()["family"].value_counts()
     able = [str(name) for name in counts.index[counts >= FEWEST_RUNGS]]
     if len(able) == 1:
@@ -180,27 +180,27 @@ def _family(ladder: Ladder, family: str | None, targets: Sequence[str], *, new: 
             f"no family has {FEWEST_RUNGS} rungs (models with results and known compute): "
             f"{_list([f'{name} has {count}' for name, count in counts.items()]) or 'none has any'}"
         )
-    raise InputError(f"several families could be forecast; choose one with --family: {', '.join(able)}")
+    raise InputError(f"several families could be forecast; choose one with `family`: {', '.join(able)}")
 
 
 def _sizes(
     flops: Sequence[float], params: Sequence[float], tokens: Sequence[float]
 ) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
     """Compute filled in from size and tokens where it was left open."""
-    for values, option in ((params, "--target-params"), (tokens, "--target-tokens")):
+    for values, option in ((params, "`target_params`"), (tokens, "`target_tokens`")):
         for value in values:
             if not np.isfinite(value) or value <= 0:
                 raise InputError(f"{option} is {value!r}; give a number above 0")
     if not flops and (params or tokens):
         if len(params) != len(tokens):
             raise InputError(
-                f"{len(params)} --target-params and {len(tokens)} --target-tokens were given without --target-flops; "
+                f"{len(params)} `target_params` and {len(tokens)} `target_tokens` were given without `target_flops`; "
                 "give both for every target"
             )
         flops = [6.0 * n * d for n, d in zip(params, tokens, strict=True)]
-    for values, option in ((params, "--target-params"), (tokens, "--target-tokens")):
+    for values, option in ((params, "`target_params`"), (tokens, "`target_tokens`")):
         if values and len(values) != len(flops):
-            raise InputError(f"{len(values)} {option} and {len(flops)} --target-flops were given; give one for each")
+            raise InputError(f"{len(values)} {option} and {len(flops)} `target_flops` were given; give one for each")
     return flops, params, tokens
 
 
@@ -220,8 +220,8 @@ def _targets(
     if names and flops:
         if len(names) != len(flops):
             raise InputError(
-                f"{len(names)} --target and {len(flops)} --target-flops were given; give one compute for each name, "
-                "or only one of the two options"
+                f"{len(names)} `target` and {len(flops)} `target_flops` were given; give one compute for each name, "
+                "or only one of the two"
             )
         return [
             _named_with_flops(ladder, family, name, value, *size)
@@ -250,7 +250,7 @@ def _named_with_flops(
     row = ladder.models[ladder.models["model"] == name].iloc[0]
     known = float(row["flops"])
     if np.isfinite(known) and abs(flops / known - 1) > 0.01:
-        raise InputError(f"'{name}' has {known:.4g} FLOPs in the ladder and {flops:.4g} in --target-flops; give one")
+        raise InputError(f"'{name}' has {known:.4g} FLOPs in the ladder and {flops:.4g} in `target_flops`; give one")
     target = Target(name, flops, str(row["family"]), params, tokens)
     _check_family(target, family)
     return target
@@ -259,8 +259,8 @@ def _named_with_flops(
 def _check_family(target: Target, family: str) -> None:
     if target.family != family:
         raise InputError(
-            f"target '{target.name}' is of the family '{target.family}', not '{family}'; give --family {target.family} "
-            "or its compute alone with --target-flops"
+            f"target '{target.name}' is of the family '{target.family}', not '{family}'; give `family` {target.family} "
+            "or its compute alone with `target_flops`"
         )
 
 
@@ -269,8 +269,8 @@ def _unevaluated(ladder: Ladder, family: str, rungs: pd.DataFrame) -> list[Targe
     found = [target for target in larger if target.name not in ladder.evaluated]
     if not found:
         raise InputError(
-            f"the family '{family}' lists no larger model without results; say what to forecast with --target NAME "
-            "or --target-flops X"
+            f"the family '{family}' lists no larger model without results; say what to forecast with `target` "
+            "or `target_flops`"
         )
     return found
 
@@ -286,7 +286,7 @@ def _rungs_below(
     if len(larger) and cut_given:
         raise InputError(
             f"the target '{smallest.name}' ({smallest.flops:.4g} FLOPs) is not larger than the rung "
-            f"'{larger['model'].iloc[-1]}' ({larger['flops'].iloc[-1]:.4g}); give a smaller --cut or a larger target"
+            f"'{larger['model'].iloc[-1]}' ({larger['flops'].iloc[-1]:.4g}); give a smaller `cut` or a larger target"
         )
     if not below.any():
         raise InputError(
