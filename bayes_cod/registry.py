@@ -269,7 +269,7 @@ def choose(ladder: Ladder, family: str | None = None) -> str:
     InputError
         If no method can use the ladder.
     """
-    first = () if not lacking(ladder, ("items",), family) else ("bayes-flp",)
+    first: tuple[str, ...] = () if not lacking(ladder, ("items",), family) else ("bayes-flp",)
     for name in (*first, *BEST_FIRST):
         if name in _ENTRIES and not lacking(ladder, _ENTRIES[name].needs, family):
             return name

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from helpers import MODELS, items_text, write_ladder
 
-from bayes_cod import Ladder, read_ladder
+from bayes_cod import Ladder
+from bayes_cod import read as read_ladder
 from bayes_cod.errors import InputError
 from bayes_cod.ladder.request import make_request
 
@@ -86,7 +87,7 @@ def test_size_and_tokens_make_targets(ladder: Ladder) -> None:
 
 
 def test_size_and_tokens_come_in_pairs(ladder: Ladder) -> None:
-    with pytest.raises(InputError, match="2 --target-params and 1 --target-tokens"):
+    with pytest.raises(InputError, match="2 `target_params` and 1 `target_tokens`"):
         make_request(ladder, family="fam", target_params=[7e10, 1e10], target_tokens=[2e12])
-    with pytest.raises(InputError, match="2 --target-tokens and 1 --target-flops"):
+    with pytest.raises(InputError, match="2 `target_tokens` and 1 `target_flops`"):
         make_request(ladder, family="fam", target_flops=[1e23], target_tokens=[2e12, 1e12])

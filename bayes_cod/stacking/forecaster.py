@@ -137,6 +137,12 @@ class Stack:
             raise BayesCodError("this forecaster is not fitted yet; call fit(ladder) first")
         return self._cells
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of every member if none drops out at a forecast, 0 for those that refused the ladder."""
+        kept = list(self.cells.names)
+        return dict.fromkeys(self.prior, 0.0) | dict(zip(kept, self.weights_of(kept).tolist(), strict=True))
+
     def weights_of(self, kept: Sequence[str]) -> FloatArray:
         """Weights of some members when the others are left out, ``(member,)``; they sum to 1."""
         place = [self.cells.names.index(name) for name in kept]

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from bayes_cod.datasets import microladder
-from bayes_cod.ladder.splits import Split, split_ladder
 from bayes_cod.ladder import Ladder
+from bayes_cod.ladder.splits import Split, split_ladder
 from bayes_cod.readers.tables import read_tables
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

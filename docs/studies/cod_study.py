@@ -1,6 +1,6 @@
 """Score methods on the sets of `cod_sets`: every set counts once.
 
-    OMP_NUM_THREADS=1 python docs/studies/cod_study.py --sets base,chat --methods bayes-cod,exponential+bootstrap --out study
+    python docs/studies/cod_study.py --sets base,chat --methods bayes-cod,exponential+bootstrap --out study
 
 writes `study/SET.METHOD.csv` (one row a cell; what is there is kept) and prints the table of
 `bayes-cod` beside the best rival with intervals.
@@ -21,10 +21,10 @@ import pandas as pd
 
 from bayes_cod import registry
 from bayes_cod.errors import InputError
-from bayes_cod.ladder.splits import Split
-from bayes_cod.scoring.proper import crps
 from bayes_cod.forecasts import Forecaster
 from bayes_cod.ladder import Ladder
+from bayes_cod.ladder.splits import Split
+from bayes_cod.scoring.proper import crps
 
 LEVELS = (0.5, 0.8, 0.9)
 RIVALS = tuple(
@@ -134,7 +134,10 @@ def main() -> None:
         if "crps" in cells:
             print(f"\n{method}\n{by_set(cells).round(2).to_string()}")
     first = next(iter(every))
-    print(f"\nskill of {first}\n{skills(every[first], {k: v for k, v in every.items() if k != first}).round(3).to_string()}")
+    print(
+        f"\nskill of {first}\n"
+        + skills(every[first], {k: v for k, v in every.items() if k != first}).round(3).to_string()
+    )
 
 
 if __name__ == "__main__":

@@ -95,4 +95,4 @@ def _active(rungs: pd.DataFrame) -> FloatArray:
     params = rungs["params"] if "params" in rungs else pd.Series(np.nan, index=rungs.index)
     if "params_active" in rungs:
         params = rungs["params_active"].fillna(params)
-    return params.to_numpy(dtype=float)
+    return np.asarray(params.to_numpy(dtype=float))

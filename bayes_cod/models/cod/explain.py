@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from bayes_cod.forecasts import Explanation, Forecast
 from bayes_cod.forecasts.checks import EVALUATIONS
 from bayes_cod.forecasts.explanation import MOST_SAMPLES, compute_grid
 from bayes_cod.ladder import Target
+from bayes_cod.models.cod.clusters import WHOLE
+from bayes_cod.models.cod.composition import CLASSES, Composition
 from bayes_cod.models.cod.graph import Shape, arrays
 from bayes_cod.models.cod.marginal import MISSING, evaluate
 from bayes_cod.models.cod.observations import Observations
@@ -26,56 +28,133 @@ from bayes_cod.scoring.proper import pit
 
 type FloatArray = NDArray[np.float64]
 
+MAP_SAMPLES = 200
 GROWTH, WALKS, NOISE = "growth", "walks", "passing noise"
 _OF = {GROWTH: ("z_slope", "z_curvature"), WALKS: ("z_walk", "z_own_walk", "z_shared"), NOISE: ("z_noise",)}
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted family: what was seen, draws, priors, the sampled tree, and how many families were fitted with it."""
+    """A fitted family: what was seen, draws, priors, the sampled tree, its clusters, how many families were fitted."""
 
     seen: Observations
     draws: Draws
     priors: Priors
     tree: xr.DataTree
+    composition: Composition
     families: int = 1
 
     def share_extrapolating(self) -> dict[str, float]:
         """Posterior share of each benchmark's questions that follow its path."""
-        return {}
+        shares = self.composition.extrapolating()
+        return {name: float(share) for name, share in zip(self.seen.benchmarks, shares, strict=True)}
 
 
 def explanation(fit: Fit, forecast: Forecast, targets: Sequence[Target], rng: np.random.Generator) -> Explanation:
     """All parts of the explanation that this model has."""
     grid = compute_grid(fit.seen.rungs["flops"], [target.flops for target in targets])
+    along, by_cluster = curves(fit, grid, targets, rng)
     return Explanation(
-        curves=curves(fit, grid, targets, rng),
+        curves=along,
+        clusters=clusters(fit),
+        cluster_curves=by_cluster,
+        cluster_observations=cluster_observations(fit),
+        members=members(fit),
+        subset_map=subset_map(fit),
         prior_sensitivity=prior_sensitivity(fit, forecast),
         rung_check=rung_check(fit, rng),
         posterior=named(fit),
     )
 
 
-def curves(fit: Fit, flops: FloatArray, targets: Sequence[Target], rng: np.random.Generator) -> xr.Dataset:
-    """Scores along compute: `latent` and `observed` over (sample, flops, benchmark), fractions.
+def curves(
+    fit: Fit, flops: FloatArray, targets: Sequence[Target], rng: np.random.Generator
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Along compute: `latent` and `observed` scores ``(sample, flops, benchmark)``; `pass_rate` of the clusters.
 
-    On the axis of equivalent compute a run's place hangs on its size and tokens too: the grid runs through the places
+    On the axis of equivalent compute a run's place depends on its size and tokens too: the grid runs through the places
     of the rungs and targets, and its other points lie between theirs.
     """
+    keep = fit.draws.kept(MOST_SAMPLES)
+    scores = predict(fit.draws.at(keep), fit.seen, fit.priors, places(fit, flops, targets), rng)
+    dims = ("sample", "flops", "benchmark")
+    along = xr.Dataset(
+        {"latent": (dims, scores.latent), "observed": (dims, scores.observed)},
+        coords={"flops": np.asarray(flops, dtype=float), "benchmark": list(fit.seen.benchmarks)},
+    )
+    whole = fit.composition
+    thinned = replace(whole, kind=whole.kind[keep], level=whole.level[keep], ratio=whole.ratio[keep])
+    rates = thinned.pass_rates(scores.theta, fit.seen.floor, rng)
+    by_cluster = xr.Dataset(
+        {"pass_rate": (("sample", "flops", "cluster"), rates)},
+        coords={
+            "flops": np.asarray(flops, dtype=float),
+            "cluster": ("cluster", [cluster.name for cluster in whole.clusters]),
+            "benchmark": ("cluster", [cluster.benchmark for cluster in whole.clusters]),
+        },
+    )
+    return along, by_cluster
+
+
+def places(fit: Fit, flops: FloatArray, targets: Sequence[Target]) -> FloatArray:
+    """Decades on the axis of points along compute, through those of rungs and targets."""
     axis = fit.seen.axis
+    log_flops = np.log10(np.asarray(flops, dtype=float))
     known = np.concatenate([axis.log_flops, np.log10([target.flops for target in targets])])
     place = np.concatenate([axis.rungs, axis.of_targets(targets)])
     order = np.argsort(known, kind="stable")
-    x = axis.of_flops(flops)
-    inside = np.interp(np.log10(flops), known[order], np.maximum.accumulate(place[order]))
-    within = (np.log10(flops) >= known.min()) & (np.log10(flops) <= known.max())
-    beyond = x + (place[order][-1] - axis.of_flops(10.0 ** known[order][-1:])[0])
-    x = np.where(within, inside, np.where(np.log10(flops) > known.max(), beyond, x))
-    scores = predict(fit.draws.thinned(MOST_SAMPLES), fit.seen, fit.priors, x, rng)
-    dims = ("sample", "flops", "benchmark")
+    known, place = known[order], np.maximum.accumulate(place[order])
+    alone = axis.of_flops(flops)
+    beyond = alone + place[-1] - axis.of_flops(10.0 ** known[-1:])[0]
+    before = alone + place[0] - axis.of_flops(10.0 ** known[:1])[0]
+    between = np.interp(log_flops, known, place)
+    found: FloatArray = np.where(log_flops > known[-1], beyond, np.where(log_flops < known[0], before, between))
+    return found
+
+
+# ---------------------------------------------------------------- clusters
+
+
+def clusters(fit: Fit) -> pd.DataFrame:
+    """benchmark, cluster, n_questions, weight, p_law, p_flat, p_irregular, kind."""
+    rows = [
+        (one.benchmark, one.name, len(one.questions), one.weight, *p, CLASSES[int(np.argmax(p))])
+        for one, p in zip(fit.composition.clusters, fit.composition.probability, strict=True)
+    ]
+    columns = ["benchmark", "cluster", "n_questions", "weight", "p_law", "p_flat", "p_irregular", "kind"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def cluster_observations(fit: Fit) -> pd.DataFrame:
+    """benchmark, cluster, weight, model, flops, pass_rate of every cluster and rung."""
+    rows = [
+        (one.benchmark, one.name, one.weight, str(model), float(flops), k / n)
+        for one in fit.composition.clusters
+        for model, flops, n, k in zip(
+            fit.seen.rungs["model"], fit.seen.rungs["flops"], one.n_trials, one.n_correct, strict=True
+        )
+        if n > 0
+    ]
+    return pd.DataFrame(rows, columns=["benchmark", "cluster", "weight", "model", "flops", "pass_rate"])
+
+
+def members(fit: Fit) -> pd.DataFrame:
+    """benchmark, question_id, cluster."""
+    rows = [(one.benchmark, question, one.name) for one in fit.composition.clusters for question in one.questions]
+    return pd.DataFrame(rows, columns=["benchmark", "question_id", "cluster"])
+
+
+def subset_map(fit: Fit) -> xr.Dataset | None:
+    """`full` over (sample, subset, benchmark); None where no benchmark has clusters."""
+    whole = fit.composition
+    if all(cluster.name == WHOLE for cluster in whole.clusters):
+        return None
+    keep = fit.draws.kept(MAP_SAMPLES)
+    thinned = replace(whole, kind=whole.kind[keep], level=whole.level[keep], ratio=whole.ratio[keep])
+    subset = np.linspace(0.0, 1.0, 41)
     return xr.Dataset(
-        {"latent": (dims, scores.latent), "observed": (dims, scores.observed)},
-        coords={"flops": np.asarray(flops, dtype=float), "benchmark": list(fit.seen.benchmarks)},
+        {"full": (("sample", "subset", "benchmark"), thinned.full_of_subset(subset, fit.seen.floor))},
+        coords={"subset": subset, "benchmark": list(fit.seen.benchmarks)},
     )
 
 
@@ -100,7 +179,7 @@ def rung_check(fit: Fit, rng: np.random.Generator) -> pd.DataFrame:
     again = {"fit": at_rungs + noise, "step": _steps(fit, rng)}
     rows = []
     for kind, theta in again.items():
-        printed = evaluated(score_of(theta, seen.floor), seen, rng)
+        printed = evaluated(score_of(np.nan_to_num(theta), seen.floor), seen, rng)
         for b, benchmark in enumerate(seen.benchmarks):
             for r, model in enumerate(seen.rungs["model"]):
                 if seen.n_trials[b, r] == 0 or np.isnan(theta[0, r, b]):
@@ -112,7 +191,7 @@ def rung_check(fit: Fit, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _steps(fit: Fit, rng: np.random.Generator) -> FloatArray:
-    """theta of each rung with its passing noise, given the rungs before it ``(sample, rung, benchmark)``."""
+    """Theta of each rung with its passing noise, given the rungs before it ``(sample, rung, benchmark)``."""
     seen = fit.seen
     mean, covariance = fit.draws.moments(seen, fit.priors)  # (sample, rung), (sample, benchmark, rung, rung)
     samples, benchmarks, rungs, _ = covariance.shape

@@ -16,6 +16,8 @@ from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecasts import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models import sampling as mcmc
+from bayes_cod.models.cod.clusters import cluster_questions
+from bayes_cod.models.cod.composition import compose
 from bayes_cod.models.cod.explain import Fit, explanation
 from bayes_cod.models.cod.graph import Shape, arrays, build
 from bayes_cod.models.cod.learnt_prior import LearntPrior
@@ -111,8 +113,11 @@ class BayesianCOD:
         together = (seen, *self._pooled(pool))
         tree = fit_together(together, self.priors, self.sampler, self.seed)
         draws = Draws.of(tree["posterior"].to_dataset(), seen, self.priors, self._random(0))
+        clusters, notes = cluster_questions(ladder, seen, self.seed)
+        composition = compose(clusters, seen, draws, self._random(3))
         fitted = copy(self)
-        fitted._fit = Fit(seen, draws, self.priors, tree, len(together))
+        seen = replace(seen, notes=(*seen.notes, *notes))
+        fitted._fit = Fit(seen, draws, self.priors, tree, composition, len(together))
         return fitted
 
     def _pooled(self, pool: Ladder | None) -> list[Observations]:

@@ -99,12 +99,13 @@ def learn(
     start = start or Priors()
     seen = [observe(ladder, start) for ladder, _ in found]
     tree = fit_together(seen, start, sampler, seed)
-    reported = {f"common {name}": tree["posterior"][f"z_{name}"].values for name in LEARNT}
+    posterior = tree["posterior"].to_dataset()
+    reported = {f"common {name}": np.asarray(posterior[f"z_{name}"].values) for name in LEARNT}
     gate = sampling.gate(reported, tree)
     if not gate.passed:
         raise not_converged(sorted(gate.failed))
     settings = {"seed": seed, "sampler": asdict(sampler), "start": asdict(start)}
-    return LearntPrior(updated(start, tree["posterior"].to_dataset()), _sources(found, seen), tuple(left_out), settings)
+    return LearntPrior(updated(start, posterior), _sources(found, seen), tuple(left_out), settings)
 
 
 def updated(start: Priors, posterior: Any) -> Priors:
@@ -127,4 +128,6 @@ def updated(start: Priors, posterior: Any) -> Priors:
 
 
 def _sources(found: Sequence[tuple[Ladder, Source]], seen: Sequence[Observations]) -> tuple[Source, ...]:
-    return tuple(replace(source, n_benchmarks=len(one.benchmarks)) for (_, source), one in zip(found, seen, strict=True))
+    return tuple(
+        replace(source, n_benchmarks=len(one.benchmarks)) for (_, source), one in zip(found, seen, strict=True)
+    )

@@ -94,9 +94,7 @@ class LearntPrior:
             "version": VERSION,
             "package": bayes_cod.__version__,
             "values": asdict(self.priors),
-            "families": [
-                asdict(source) | {"models": list(source.models)} for source in self.sources
-            ],
+            "families": [asdict(source) | {"models": list(source.models)} for source in self.sources],
             "left_out": [asdict(one) for one in self.left_out],
             "settings": dict(self.settings),
         }

@@ -62,7 +62,7 @@ def evaluate(
     family
         Of each curve ``(curve,)``.
     """
-    curves, rungs = seen.shape
+    curves = len(seen)
     d_moved, d_slope = np.zeros_like(moved), np.zeros_like(slope)
     d_walk, d_noise = np.zeros_like(walk), np.zeros_like(noise)
     log_likelihood = 0.0
@@ -149,4 +149,3 @@ def random(
     own = np.concatenate([np.zeros((curves, 1)), np.cumsum(steps, axis=1)], axis=1) * np.sqrt(walk)[:, None]
     scatter = np.sqrt(variance + noise[family, None]) * rng.standard_normal((curves, rungs))
     return np.asarray(level + slopes * moved[family] + own + scatter)
-

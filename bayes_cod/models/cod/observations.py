@@ -21,6 +21,8 @@ type IntArray = NDArray[np.int64]
 MIN_RUNGS = 2
 UNKNOWN_SIZE = 250
 """Questions that a benchmark is taken to have where nobody says: few, so that its scores count as imprecise."""
+AT_FLOOR = 0.01
+"""How far above its floor a score still counts as at the floor."""
 MOST_TRIALS = 200_000
 MOST_GAINED = 10
 """How many times more than their number trials can count, where questions are all but always right or wrong."""
@@ -105,18 +107,22 @@ def observe(ladder: Ladder, prior: Priors) -> Observations:
     if table.empty:
         raise InputError(f"ladder '{ladder.name}' has no scores and no counts of questions; this method needs either")
     trials = _effective_trials(ladder, table)
-    wide = table.assign(n=trials).pivot(index="benchmark", columns="model", values=["score", "n"])
-    benchmarks = tuple(str(name) for name in wide.index)
-    score = wide["score"].reindex(columns=names).to_numpy(dtype=float)
-    n = np.nan_to_num(wide["n"].reindex(columns=names).to_numpy(dtype=float)).round().astype(np.int64)
+    by_score, by_trials = (
+        table.assign(n=trials).pivot_table(index="benchmark", columns="model", values=value).reindex(columns=names)
+        for value in ("score", "n")
+    )
+    benchmarks = tuple(str(name) for name in by_score.index)
+    score = np.asarray(by_score.to_numpy(dtype=float))
+    n = np.asarray(np.nan_to_num(by_trials.to_numpy(dtype=float)).round().astype(np.int64))
     if np.nanmin(score) < 0 or np.nanmax(score) > 1:
         raise InputError(f"ladder '{ladder.name}' has scores outside [0, 1]; give fractions")
     correct = np.nan_to_num(score * n).round().astype(np.int64)
     chance = np.array([ladder.chance(name) for name in benchmarks])
     floor = FLOOR_SHARE * np.nan_to_num(chance)
     theta, variance = seen_through_scores(correct, n, floor, prior.level_mean, prior.level_sd)
+    variance = np.where(_implied(correct, n, floor), np.inf, variance)
     unknown = sorted(set(table.loc[table["n_questions"].isna(), "benchmark"]))
-    notes = ()
+    notes: tuple[str, ...] = ()
     if unknown:
         notes = (
             f"number of questions unknown for {', '.join(unknown)}: taken as {UNKNOWN_SIZE}, which widens intervals",
@@ -148,7 +154,7 @@ def _effective_trials(ladder: Ladder, table: pd.DataFrame) -> FloatArray:
         with np.errstate(divide="ignore", invalid="ignore"):
             precise = score * (1 - score) / within
         total = np.where(np.isfinite(within), np.clip(precise, total, MOST_GAINED * total), total)
-    return np.clip(total, 1, MOST_TRIALS)
+    return np.asarray(np.clip(total, 1, MOST_TRIALS))
 
 
 def _variance_within(ladder: Ladder, table: pd.DataFrame) -> FloatArray:
@@ -159,7 +165,7 @@ def _variance_within(ladder: Ladder, table: pd.DataFrame) -> FloatArray:
         counts = ladder.counts(str(benchmark), models, common=False)
         variance = variance_of_score(counts)
         found |= {(str(benchmark), model): float(v) for model, v in zip(models, variance, strict=True)}
-    return np.array([found[row.benchmark, row.model] for row in table[["benchmark", "model"]].itertuples()])
+    return np.array([found[str(b), str(m)] for b, m in zip(table["benchmark"], table["model"], strict=True)])
 
 
 def variance_of_score(counts: Counts) -> FloatArray:
@@ -170,3 +176,19 @@ def variance_of_score(counts: Counts) -> FloatArray:
         each = np.where(several, p * (1 - p) / (n - 1), 0.0)
         questions, usable = (n > 0).sum(axis=0), several.sum(axis=0)
         return np.where(usable > 0.9 * questions, each.sum(axis=0) / usable / questions, np.nan)
+
+
+def _implied(correct: IntArray, n: IntArray, floor: FloatArray) -> NDArray[np.bool_]:
+    """Scores at the floor that are followed by another one there, shape ``(benchmark, rung)``.
+
+    A score at the floor says that the path is far below it, no more; of several in a row, from the smallest rung on,
+    the last says so of the others too. Taken each as seen, they would say that the path is flat.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = correct / n
+    low = (n == 0) | (score < floor[:, None] + AT_FLOOR)
+    so_far = np.logical_and.accumulate(low, axis=1)
+    later = np.zeros_like(so_far)
+    for rung in range(n.shape[1] - 1):
+        later[:, rung] = ((n > 0) & so_far)[:, rung + 1 :].any(axis=1)
+    return so_far & later & (n > 0)

@@ -10,7 +10,7 @@ from scipy.special import betaln, expit
 
 type FloatArray = NDArray[np.float64]
 
-FLOOR_SHARE = 0.85
+FLOOR_SHARE = 0.95
 """Floor of a benchmark's path as a share of chance: models that know nothing scatter about chance, also below it."""
 SCORE_NOISE = 0.004
 """Standard deviation of a score that no number of trials takes away: wording, format, the harness."""
@@ -22,17 +22,18 @@ def bent(x: Any, curvature: Any) -> Any:
 
     Near ``x - c x^2``, but it never turns round. For NumPy's arrays and PyTensor's variables.
     """
-    if isinstance(curvature, np.ndarray | float):
-        library: Any = np
-    else:
-        import pytensor.tensor as library
+    library: Any = np
+    if not isinstance(curvature, np.ndarray | float):
+        from pytensor import tensor
+
+        library = tensor
     bend = 2 * curvature * x
     small = abs(bend) < 1e-6
     safe = library.where(small, 1.0, bend)
     return x * library.where(small, 1 - bend / 2, -library.expm1(-safe) / safe)
 
 
-def score_of(theta: FloatArray, floor: FloatArray) -> FloatArray:
+def score_of(theta: FloatArray, floor: FloatArray | float) -> FloatArray:
     """Score of a path, ``floor + (1 - floor) sigmoid(theta)``."""
     return np.asarray(floor + (1 - floor) * expit(theta))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -88,10 +88,8 @@ class Draws:
         return np.asarray(bent(seen.axis.rungs[None, :], self.curvature[:, None]) + self.shared)
 
     def at_rungs(self, seen: Observations) -> FloatArray:
-        """theta at the rungs ``(sample, rung, benchmark)``."""
-        return np.asarray(
-            self.level[:, None, :] + self.slope[:, None, :] * self.moved(seen)[..., None] + self.own
-        )
+        """Theta at the rungs ``(sample, rung, benchmark)``."""
+        return np.asarray(self.level[:, None, :] + self.slope[:, None, :] * self.moved(seen)[..., None] + self.own)
 
     def moments(self, seen: Observations, prior: Priors) -> tuple[FloatArray, FloatArray]:
         """Mean ``(sample, rung)`` and covariance ``(sample, benchmark, rung, rung)`` of theta and passing noise at the
@@ -111,12 +109,13 @@ class Draws:
     def __len__(self) -> int:
         return len(self.curvature)
 
-    def thinned(self, most: int) -> Draws:
-        """At most so many draws, spread evenly."""
-        if len(self) <= most:
-            return self
-        keep = np.linspace(0, len(self) - 1, most).round().astype(int)
-        return Draws(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
+    def kept(self, most: int) -> NDArray[np.int64]:
+        """Places of at most so many draws, spread evenly."""
+        return np.linspace(0, len(self) - 1, min(most, len(self))).round().astype(np.int64)
+
+    def at(self, keep: NDArray[np.int64]) -> Draws:
+        """Some of the draws."""
+        return Draws(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 @dataclass(frozen=True)
