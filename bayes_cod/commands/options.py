@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import typer
 
 from bayes_cod.datasets.source import BUNDLED, read_source
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.pool import Pool
+from bayes_cod.readers.tables.numbers import numbers
+from bayes_cod.readers.tables.text import size_of
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
     from bayes_cod.models.cod.learnt_prior import LearntPrior
 
-__all__ = ["BUNDLED", "check_seed", "given_settings", "open_ladder", "open_pool", "open_prior", "open_recalibrations"]
+MOST_JOBS = 4 * (os.cpu_count() or 1)
+"""Jobs at a time beyond which memory runs out, and nothing gets faster."""
+
+__all__ = [
+    "MOST_JOBS",
+    "BUNDLED",
+    "check_seed",
+    "given_settings",
+    "open_ladder",
+    "open_pool",
+    "open_prior",
+    "open_recalibrations",
+    "read_thresholds",
+]
 
 
-def open_ladder(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``."""
-    return read_source(name)
+def open_ladder(name: str, models: Path | None = None) -> Ladder:
+    """Read a ladder from a path (tables or logs), or the bundled one: ``microladder`` or ``microladder:PART``.
+
+    Parameters
+    ----------
+    name
+        Path or name.
+    models
+        Models table of a folder of logs.
+    """
+    return read_source(name, models=models)
 
 
 def open_pool(choice: str) -> Pool:
@@ -28,6 +55,14 @@ def open_pool(choice: str) -> Pool:
     if choice == "none":
         return None
     return "others" if choice == "others" else open_ladder(choice)
+
+
+def size(text: str) -> float:
+    """Read a number that may end in K, M, B or T."""
+    found = numbers(pd.Series([str(text).strip()], dtype="str"), sizes=True)
+    if found.wrong:
+        raise typer.BadParameter(f"{text!r} is no number; write plain digits, or 7B, 150M, 2T")
+    return float(found.values.iloc[0])
 
 
 def check_seed(seed: int) -> None:
@@ -51,6 +86,7 @@ def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
     """
     if file is None:
         return None
+    size_of(file)  # a pipe would be waited for without end
     from bayes_cod.registry import entries
 
     takers = [entry.name for entry in entries() if entry.takes_prior]
@@ -80,3 +116,23 @@ def open_recalibrations(folders: Sequence[Path] | None, methods: Sequence[str]) 
     scored = scored_methods(cells)
     known = [name for name in methods if name in scored] or methods[:1]  # the latter is refused by name
     return {name: Recalibration.learn(cells, name) for name in known}
+
+
+def read_thresholds(given: Sequence[str] | None) -> dict[str, float]:
+    """Read `--threshold`: BENCHMARK=FRACTION each.
+
+    Raises
+    ------
+    InputError
+        For one that is no such pair.
+    """
+    found = {}
+    for text in given or ():
+        name, equals, value = text.rpartition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InputError(f"`threshold` is '{text}'; give BENCHMARK=FRACTION, such as gsm8k=0.7")
+    return found

@@ -8,92 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.counts import Counts
+from bayes_cod.ladder.target import Target
 
 SETTING = "@"
 
 
-@dataclass(frozen=True)
-class Target:
-    """A model to forecast.
-
-    Parameters
-    ----------
-    name
-        How the target is called in tables and reports.
-    flops
-        Training compute in FLOPs.
-    family
-        Family whose ladder it continues.
-    params, tokens
-        Size and training tokens, where a method needs them.
-    mixture
-        Shares of the training domains, where a method needs them.
-    """
-
-    name: str
-    flops: float
-    family: str = "all"
-    params: float | None = None
-    tokens: float | None = None
-    mixture: dict[str, float] | None = field(default=None, hash=False)
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.flops) or self.flops <= 0:
-            raise InputError(
-                f"target '{self.name}' has a training compute of {self.flops!r}; give FLOPs above 0 "
-                "(for example `target_flops` 1e22)"
-            )
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Question-level results of some models on one benchmark.
-
-    Attributes
-    ----------
-    benchmark
-        Name of the benchmark.
-    questions
-        Question ids, shape ``(question,)``.
-    models
-        Model names in the order asked for, shape ``(model,)``.
-    n_trials, n_correct
-        Counts, shape ``(question, model)``; 0 trials where a model did not answer.
-    chance
-        Score of a random guesser, NaN where unknown.
-    """
-
-    benchmark: str
-    questions: NDArray[np.str_]
-    models: tuple[str, ...]
-    n_trials: NDArray[np.int64]
-    n_correct: NDArray[np.int64]
-    chance: float
-
-    @property
-    def pass_rate(self) -> NDArray[np.float64]:
-        """Pass rates, shape ``(question, model)``; NaN without trials."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.n_correct / self.n_trials
-
-    @property
-    def score(self) -> NDArray[np.float64]:
-        """Mean pass rate over the questions answered, shape ``(model,)``; NaN where none was."""
-        answered = self.n_trials > 0
-        total = np.where(answered, self.n_correct / np.maximum(self.n_trials, 1), 0.0).sum(axis=0)
-        return np.where(answered.any(axis=0), total / np.maximum(answered.sum(axis=0), 1), np.nan)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ladder:
     """Models ordered by training compute, with their results.
 
@@ -118,6 +48,8 @@ class Ladder:
         benchmark, question_id and whatever the source tells about a question.
     notes
         What the reader decided and a user should know.
+    sources
+        What each file gave: file, table ("–" where it was not read), rows, remark.
     """
 
     name: str
@@ -129,6 +61,7 @@ class Ladder:
     mixtures: pd.DataFrame | None = None
     questions: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    sources: pd.DataFrame | None = None
 
     # ---------------------------------------------------------------- what there is
 
@@ -191,7 +124,7 @@ class Ladder:
         """
         if self.items is None:
             return self._scores_as_observed()
-        items = self._final_items
+        items = self.final_items
         rate = items["n_correct"].to_numpy() / items["n_trials"].to_numpy()
         grouped = items.assign(rate=rate).groupby(["model", "benchmark"], sort=True, observed=True)
         table = grouped.agg(
@@ -244,7 +177,7 @@ class Ladder:
                 f"ladder '{self.name}' has no items table (benchmark, question_id, model, n_trials, n_correct), "
                 "which this method needs; add one or choose a method that works on scores or losses"
             )
-        rows = self._items_by_benchmark.get(benchmark)
+        rows = self.items_by_benchmark.get(benchmark)
         if rows is None:
             raise self._unknown_benchmark(benchmark)
         index = {name: position for position, name in enumerate(models)}
@@ -266,7 +199,7 @@ class Ladder:
         )
 
     @cached_property
-    def _final_items(self) -> pd.DataFrame:
+    def final_items(self) -> pd.DataFrame:
         """Items without those of neighbouring checkpoints, where rows of the final model tell themselves apart."""
         assert self.items is not None
         if "checkpoint" not in self.items or not self.items["checkpoint"].isna().any():
@@ -274,8 +207,9 @@ class Ladder:
         return self.items[self.items["checkpoint"].isna()]
 
     @cached_property
-    def _items_by_benchmark(self) -> dict[str, pd.DataFrame]:
-        return {str(name): rows for name, rows in self._final_items.groupby("benchmark", sort=True, observed=True)}
+    def items_by_benchmark(self) -> dict[str, pd.DataFrame]:
+        """Final items of every benchmark."""
+        return {str(name): rows for name, rows in self.final_items.groupby("benchmark", sort=True, observed=True)}
 
     # ---------------------------------------------------------------- selections
 
@@ -386,7 +320,8 @@ class Ladder:
         row = self.models[self.models["model"] == name].iloc[0]
         if pd.isna(row["flops"]):
             raise InputError(
-                f"the compute of '{name}' is not known, so it can't be a target by name; give `target_flops`"
+                f"the compute of '{name}' is not known, so it can't be a target by name; fill in its flops, or params "
+                "and tokens, or give `target_flops`"
             )
         mixture = None
         if self.mixtures is not None:
@@ -432,6 +367,15 @@ class Ladder:
             raise InputError(f"the compute of '{cut}' is not known, so it can't be the cut")
         return flops
 
+    # ---------------------------------------------------------------- displays
+
+    def __repr__(self) -> str:
+        return "\n  ".join(lines(self))
+
+    def _repr_html_(self) -> str:
+        first, *rest = (escape(line) for line in lines(self))
+        return f"<p><b>{first}</b><br>{'<br>'.join(rest)}</p>"
+
     def _check_family(self, family: str) -> None:
         if family not in self.families:
             raise InputError(f"unknown family '{family}'; the ladder has: {', '.join(self.families)}")
@@ -444,3 +388,20 @@ class Ladder:
 
 def _optional(value: object) -> float | None:
     return None if pd.isna(value) else float(cast(float, value))  # type: ignore[call-overload]
+
+
+def lines(ladder: Ladder) -> list[str]:
+    """A ladder in a few lines: models, tables, families, notes."""
+    rungs = ladder.rungs()
+    counts = rungs["family"].value_counts()
+    tables = {"items": ladder.items, "scores": ladder.scores, "losses": ladder.losses, "mixtures": ladder.mixtures}
+    have = ", ".join(f"{name} ({len(frame):,} rows)" for name, frame in tables.items() if frame is not None)
+    families = ", ".join(f"{name} ({count})" for name, count in counts.head(6).items())
+    more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
+    return [
+        f"Ladder '{ladder.name}': {len(ladder.models)} models, {len(rungs)} of them rungs, "
+        f"{len(ladder.benchmark_names)} benchmarks",
+        f"tables: {have or 'none'}",
+        f"families (rungs): {families or 'none has any'}{more}",
+        *([f"notes: {len(ladder.notes)} (see .notes)"] if ladder.notes else []),
+    ]
