@@ -48,14 +48,16 @@ class OnEquivalentCompute[P: ScoreProblem](PointMethod[P]):
 
     def solve_many(self, problems: Sequence[P], start: Solution | None = None) -> list[Solution]:
         """The method's solutions, which move targets to the axis too."""
-        return [
-            replace(solution, predict=lambda target, own=solution.predict: own(_moved(target)))
-            for solution in self.method.solve_many(problems, start)
-        ]
+        return [_on_axis(solution) for solution in self.method.solve_many(problems, start)]
 
     def facts(self, targets: Sequence[Target]) -> dict[str, Any]:
         """Those of the method, with distances on the axis."""
         return super().facts([_moved(target) for target in targets]) | {"axis": "equivalent compute"}
+
+
+def _on_axis(solution: Solution) -> Solution:
+    """A solution that is asked about targets by their training FLOPs."""
+    return replace(solution, predict=lambda target: solution.predict(_moved(target)))
 
 
 def _moved(target: Target) -> Target:

@@ -131,7 +131,7 @@ def ranks_of(seed: int) -> Ranked:
     if len(follows):
         quantities["pass rate of a cluster ahead"] = (truth.rate[follows[0]], rates[:, 0, follows[0]])
     gate = sampling.gate(sampling.by_label("latent score", seen.benchmarks, ["target"], scores.latent, tree), tree)
-    return rank_all(quantities, rng) | _classes(composition, truth, rng), gate.passed
+    return {**rank_all(quantities, rng), **_classes(composition, truth, rng)}, gate.passed
 
 
 def _classes(composition: Composition, truth: Truth, rng: np.random.Generator) -> dict[str, float]:
