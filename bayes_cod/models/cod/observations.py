@@ -21,8 +21,8 @@ type IntArray = NDArray[np.int64]
 MIN_RUNGS = 2
 UNKNOWN_SIZE = 250
 """Questions that a benchmark is taken to have where nobody says: few, so that its scores count as imprecise."""
-AT_FLOOR, ABOVE_CHANCE = 0.004, 0.05
-"""How far above its floor a score still counts as at the floor, and the share of the floor that is added to it."""
+AT_FLOOR = 0.01
+"""How far above its floor a score still counts as at the floor."""
 MOST_TRIALS = 200_000
 MOST_GAINED = 10
 """How many times more than their number trials can count, where questions are all but always right or wrong."""
@@ -186,7 +186,7 @@ def _implied(correct: IntArray, n: IntArray, floor: FloatArray) -> NDArray[np.bo
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         score = correct / n
-    low = (n == 0) | (score < floor[:, None] + AT_FLOOR + ABOVE_CHANCE * floor[:, None])
+    low = (n == 0) | (score < floor[:, None] + AT_FLOOR)
     so_far = np.logical_and.accumulate(low, axis=1)
     later = np.zeros_like(so_far)
     for rung in range(n.shape[1] - 1):
