@@ -127,8 +127,8 @@ def make(name: str, seed: int) -> Forecaster:
     base, _, suffix = name.partition("+")
     if base not in REGISTRY or (suffix and suffix not in SUFFIXES) or name.endswith("+"):
         raise InputError(
-            f"unknown method '{name}'; expected one of: {', '.join([*GUESSES, *REGISTRY])}; "
-            f"each but the first may be followed by {' or '.join('+' + s for s in SUFFIXES)}"
+            f"unknown method '{name}'; expected one of: {', '.join(REGISTRY)}; "
+            f"each may be followed by {' or '.join('+' + s for s in SUFFIXES)}; or {', '.join(GUESSES)}"
         )
     method = REGISTRY[base].make(seed)
     if suffix == "bootstrap":
@@ -139,6 +139,7 @@ def make(name: str, seed: int) -> Forecaster:
 
 
 __all__ = [
+    "GUESSES",
     "REGISTRY",
     "SUFFIXES",
     "COD",
