@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
-
-import pandas as pd
 
 from bayes_cod import registry
 from bayes_cod.datasets.source import read_source
 from bayes_cod.evaluation.backtest import backtest as run_backtest
 from bayes_cod.evaluation.recalibration import Recalibration, read_cells
+from bayes_cod.evaluation.scored import Backtest
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.request import Request, make_request
+from bayes_cod.report.answers import matched
 from bayes_cod.results.make import make_result
 from bayes_cod.results.result import Result
 
 type Source = Ladder | str | PathLike[str]
 
 
-def read(path: str | PathLike[str]) -> Ladder:
+def read(
+    path: str | PathLike[str],
+    *,
+    models: str | PathLike[str] | None = None,
+    metric: str | Mapping[str, str] | None = None,
+    filter: str | Mapping[str, str] | None = None,
+) -> Ladder:
     """Read a ladder.
 
     Parameters
     ----------
     path
         Folder of tables or logs, one file, or ``"microladder"`` (also ``"microladder:PART"``) for the bundled ladder.
+    models
+        Models table of a folder of logs, where it is not in the folder.
+    metric, filter
+        What to count of logs, for all benchmarks or by benchmark; left out, by the rules of the guide to logs.
 
     Raises
     ------
@@ -40,7 +50,8 @@ def read(path: str | PathLike[str]) -> Ladder:
     >>> len(bc.read("microladder").rungs("micro-s0"))
     12
     """
-    return read_source(str(path))
+    table = None if models is None else Path(models)
+    return read_source(str(path), models=table, metric=metric, filter=filter)
 
 
 def request(
@@ -86,6 +97,7 @@ def forecast(
     pool: Source | Literal["others"] | None = None,
     prior: Any = None,
     recalibrate: Sequence[str | PathLike[str]] = (),
+    thresholds: Mapping[str, float] | None = None,
     draws: int | None = None,
     chains: int | None = None,
     seed: int = 0,
@@ -119,6 +131,8 @@ def forecast(
         A learnt prior (`LearntPrior` or its file), for methods that take one.
     recalibrate
         Folders of finished back-tests: intervals are scaled by what they held there.
+    thresholds
+        Score that is asked for, a fraction, by benchmark: the report says how likely that score or more is.
     draws, chains
         Draws a chain, and chains, for methods that sample.
     seed
@@ -149,6 +163,7 @@ def forecast(
         cut=cut,
         pool=pool,
     )
+    wanted = matched(thresholds or {}, asked.benchmarks)
     name = registry.resolve_auto(method, asked.ladder)
     settings = registry.settings_of(name, draws=draws, chains=chains, priors=prior)
     folders = [Path(folder) for folder in recalibrate]
@@ -162,6 +177,7 @@ def forecast(
             "setting": setting,
             "pool": pool if isinstance(pool, str) or pool is None else asked.pool.name if asked.pool else None,
             "recalibrate": [str(folder) for folder in folders],
+            "thresholds": wanted,
             "draws": draws,
             "chains": chains,
             "allow_failed_gate": allow_failed_gate,
@@ -185,21 +201,20 @@ def backtest(
     n_jobs: int | None = None,
     folder: str | PathLike[str] | None = None,
     progress: Callable[[int, int, str], None] | None = None,
-) -> pd.DataFrame:
+) -> Backtest:
     """Forecast models whose scores are known from smaller ones, and score the forecasts.
 
     See `bayes_cod.evaluation.backtest.backtest` for the arguments; methods are given by name.
 
     Returns
     -------
-    pandas.DataFrame
-        One row a cell and method: ladder, family, cut, target, benchmark, truth, quantiles, crps, abs_error, decades,
-        coverage and more, scores as fractions. `bayes_cod.evaluation.summarise` makes a table of it.
+    Backtest
+        Its `cells` have one row a cell and method; `table()` is the summary as people read it.
     """
     read_in = _ladder(ladder)
     asked = [methods] if isinstance(methods, str) else list(methods)
     names = registry.resolve([registry.resolve_auto(name, read_in) for name in asked])
-    return run_backtest(
+    cells = run_backtest(
         read_in,
         [registry.method(name) for name in names],
         families=families,
@@ -213,6 +228,7 @@ def backtest(
         folder=None if folder is None else Path(folder),
         progress=progress,
     )
+    return Backtest(cells)
 
 
 def load(folder: str | PathLike[str]) -> Result:

@@ -10,7 +10,12 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
+from bayes_cod.commands.answers import pairs
 from bayes_cod.commands.console import screen, stage
+from bayes_cod.commands.decide_compute import compute
+from bayes_cod.commands.decide_next_run import next_run
+from bayes_cod.commands.decide_plans import plans
+from bayes_cod.commands.decide_trials import trials
 from bayes_cod.commands.losses import check_gate, fit_losses, visible_runs
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
@@ -30,8 +35,16 @@ decide = typer.Typer(no_args_is_help=True, help="Decide what to train, given for
 def options() -> None:
     """Decide what to train, given forecasts.
 
-    For example: bayes-cod decide mixture --help
+    Everything but the mixture starts from a saved forecast, the --out of 'bayes-cod forecast'.
+
+    For example:
+
+      bayes-cod decide compute out/ --require "gsm8k>=0.8" --confidence 0.9
     """
+
+
+for _name, _command in (("compute", compute), ("plans", plans), ("next-run", next_run), ("trials", trials)):
+    decide.command(_name)(_command)
 
 
 @decide.command()
@@ -112,9 +125,7 @@ def mixture(
     from bayes_cod.decisions.mixture import Goal, decide_mixture
     from bayes_cod.decisions.simplex import Limits
 
-    limits = Limits(
-        _pairs(at_least, "--at-least"), _pairs(at_most, "--at-most"), _pairs(available, "--available"), repetitions
-    )
+    limits = Limits(pairs(at_least, "at_least"), pairs(at_most, "at_most"), pairs(available, "available"), repetitions)
     with stage("reading"):
         read = open_ladder(ladder)
         used = visible_runs(read, family, cut)
@@ -127,7 +138,7 @@ def mixture(
         model = _fit_scores(used, checkpoints, draws, chains, seed)
         table, known = model.diagnostics, model.scores.evidence.benchmarks
     check_gate(table, allow_failed_gate)
-    aim = Goal.of(_pairs(weight, "--weight"), known, losses=goal == "losses")
+    aim = Goal.of(pairs(weight, "weight"), known, losses=goal == "losses")
     with stage("comparing mixtures"):
         made = decide_mixture(
             model,
@@ -165,23 +176,6 @@ def _fit_scores(
         return model.fit(ladder)
 
 
-def _pairs(texts: list[str] | None, option: str) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for text in texts or ():
-        name, separator, value = text.rpartition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            separator = ""
-            number = 0.0
-        if not separator or not name:
-            raise InputError(f"{option} is '{text}'; give NAME=NUMBER, for example code=0.3")
-        if name in found:
-            raise InputError(f"{option} names '{name}' twice; give it once")
-        found[name] = number
-    return found
-
-
 def _current(ladder: Ladder, texts: list[str] | None) -> dict[str, float] | None:
     if not texts:
         return None
@@ -190,7 +184,7 @@ def _current(ladder: Ladder, texts: list[str] | None) -> dict[str, float] | None
         if found is None:
             raise InputError(f"'{texts[0]}' has no mixture in this ladder; give shares with --current DOMAIN=SHARE")
         return found
-    return _pairs(texts, "--current")
+    return pairs(texts, "current")
 
 
 def show(made: Decision, out: Path) -> None:

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations, size
-from bayes_cod.commands.tables import diagnostics_table, forecast_table
+from bayes_cod.commands.console import answer, errors, points, screen, stage
+from bayes_cod.commands.options import (
+    check_seed,
+    open_ladder,
+    open_pool,
+    open_prior,
+    open_recalibrations,
+    read_thresholds,
+    size,
+)
+from bayes_cod.commands.tables import diagnostics_table, forecast_tables
+from bayes_cod.errors import InputError
 from bayes_cod.ladder.request import Request, make_request
+from bayes_cod.report.answers import make_answers, matched
+from bayes_cod.report.text import report_json
 from bayes_cod.results.files import check_folder
 
 if TYPE_CHECKING:
@@ -20,9 +31,13 @@ if TYPE_CHECKING:
 
 def forecast(
     ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+        str, typer.Argument(help="Folder of tables or logs, one table, or the word microladder.", metavar="LADDER")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Models table of a folder of logs, where it is not in the folder.", metavar="FILE"),
+    ] = None,
     family: Annotated[
         str | None,
         typer.Option(help="Family to continue. Left out: the targets' family, or the only one with two rungs."),
@@ -91,6 +106,13 @@ def forecast(
             metavar="FILE",
         ),
     ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Score asked for, as BENCHMARK=FRACTION (repeat for more): how likely that score or more is.",
+            metavar="B=X",
+        ),
+    ] = None,
     recalibrate: Annotated[
         list[Path] | None,
         typer.Option(
@@ -106,6 +128,12 @@ def forecast(
         bool,
         typer.Option("--allow-failed-gate", help="Report even if the sampler did not converge; it says so in red."),
     ] = False,
+    register: Annotated[
+        bool,
+        typer.Option(
+            "--register", help="Write a dated record of the files' hashes, to be judged by 'bayes-cod score'."
+        ),
+    ] = False,
 ) -> None:
     """Forecast the scores of larger models, with intervals.
 
@@ -115,6 +143,8 @@ def forecast(
     For example:
 
       bayes-cod forecast my_ladder/ --family mine --target mine-70b --out out
+
+      bayes-cod forecast my_ladder/ --target mine-70b --threshold gsm8k=0.7 --out out
 
       bayes-cod forecast my_ladder/ --family mine --target-flops 3.8e24 --benchmark math500@temp1 --out out
 
@@ -130,6 +160,7 @@ def forecast(
     """
     check_folder(out)
     check_seed(seed)
+    thresholds = read_thresholds(threshold)
     from bayes_cod.registry import check_name, resolve_auto, settings_of
 
     if method != "auto":
@@ -137,7 +168,7 @@ def forecast(
     learnt = open_prior(prior, [method])
     with stage("reading"):
         request = make_request(
-            open_ladder(ladder),
+            open_ladder(ladder, models),
             family=family,
             targets=target or (),
             target_flops=target_flops or (),
@@ -148,6 +179,7 @@ def forecast(
             cut=cut,
             pool=open_pool(pool),
         )
+    wanted = matched(thresholds, request.benchmarks)
     chosen = resolve_auto(method, request.ladder)
     recalibration = open_recalibrations(recalibrate, [chosen]).get(chosen)
     settings = {
@@ -156,12 +188,38 @@ def forecast(
         "pool": pool,
         "prior": None if learnt is None or prior is None else {"file": prior.name, **learnt.origin()},
         "recalibrate": [str(folder) for folder in recalibrate or ()],
+        "thresholds": wanted,
         "draws": draws,
         "chains": chains,
         "allow_failed_gate": allow_failed_gate,
     }
     made = settings_of(chosen, draws=draws, chains=chains, priors=learnt)
+    if register:
+        check_unregistered(out)
     carry_out(request, chosen, seed, made, settings, out, recalibration)
+    if register:
+        _register(out)
+
+
+def check_unregistered(out: Path) -> None:
+    """Refuse to write over a registered forecast before any work is done.
+
+    Raises
+    ------
+    InputError
+        If the folder holds one.
+    """
+    from bayes_cod.results.registration import REGISTRATION
+
+    if (out / REGISTRATION).exists():
+        raise InputError("holds a registered forecast; choose another `out`", file=out)
+
+
+def _register(out: Path) -> None:
+    from bayes_cod.results.registration import register
+
+    made = register(out)
+    screen().print(f"registered {made.date}, digest {made.digest}", markup=False, soft_wrap=True)
 
 
 def carry_out(
@@ -201,8 +259,15 @@ def carry_out(
 
 def show(result: Result, out: Path) -> None:
     """Print a forecast and where its files are."""
+    answer({**report_json(result), "out": str(out)})
     console = screen()
-    console.print(forecast_table(result))
+    console.print(f"{result.method}: observed scores in points, from {len(result.rungs)} rungs.", markup=False)
+    for table in forecast_tables(result, console.width):
+        console.print(table)
+    for target in make_answers(result):
+        for asked in target.answers:
+            if asked.threshold == asked.threshold:
+                console.print(f"{target.target}, {asked.sentence}", markup=False)
     for target, mean in (result.forecast.facts.get("mean_over_benchmarks") or {}).items():
         low, mid, high = (points(mean[name]) for name in ("q05", "q50", "q95"))
         text = f"mean over all benchmarks, {target}: {mid} (90 %: {low} to {high})"

@@ -33,12 +33,21 @@ __all__ = [
     "open_pool",
     "open_prior",
     "open_recalibrations",
+    "read_thresholds",
 ]
 
 
-def open_ladder(name: str) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``."""
-    return read_source(name)
+def open_ladder(name: str, models: Path | None = None) -> Ladder:
+    """Read a ladder from a path (tables or logs), or the bundled one: ``microladder`` or ``microladder:PART``.
+
+    Parameters
+    ----------
+    name
+        Path or name.
+    models
+        Models table of a folder of logs.
+    """
+    return read_source(name, models=models)
 
 
 def open_pool(choice: str) -> Pool:
@@ -107,3 +116,23 @@ def open_recalibrations(folders: Sequence[Path] | None, methods: Sequence[str]) 
     scored = scored_methods(cells)
     known = [name for name in methods if name in scored] or methods[:1]  # the latter is refused by name
     return {name: Recalibration.learn(cells, name) for name in known}
+
+
+def read_thresholds(given: Sequence[str] | None) -> dict[str, float]:
+    """Read `--threshold`: BENCHMARK=FRACTION each.
+
+    Raises
+    ------
+    InputError
+        For one that is no such pair.
+    """
+    found = {}
+    for text in given or ():
+        name, equals, value = text.rpartition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InputError(f"`threshold` is '{text}'; give BENCHMARK=FRACTION, such as gsm8k=0.7")
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ Kind = Literal["observed", "latent"]
 QUANTILES = (0.025, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.975)
 QUANTILE_COLUMNS = tuple(f"q{q * 1000:03.0f}" if q in (0.025, 0.975) else f"q{q * 100:02.0f}" for q in QUANTILES)
 KINDS: tuple[Kind, ...] = ("observed", "latent")
+MOST_LINES = 20
+"""Rows of a display."""
 MEAN_QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -46,7 +49,7 @@ def not_converged(failed: Sequence[str]) -> GateError:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """Joint draws of the targets' scores.
 
@@ -214,3 +217,26 @@ class Forecast:
                         }
                     )
         return pd.DataFrame(rows)
+
+    # ---------------------------------------------------------------- displays
+
+    def _lines(self) -> pd.DataFrame:
+        """Median and 90 % interval of the observed scores, in points."""
+        table = self.summary(("observed",))
+        shown = table[["target", "benchmark"]].assign(median=(100 * table["q50"]).round(1))
+        if not self.is_distribution:
+            return shown
+        bounds = zip(table["q05"], table["q95"], strict=True)
+        return shown.assign(**{"90 % interval": [f"{100 * low:.1f} to {100 * high:.1f}" for low, high in bounds]})
+
+    def _headline(self) -> str:
+        gate = "" if self.gate_passed else "; THE SAMPLER DID NOT CONVERGE"
+        size = int(self.draws.sizes["sample"])
+        return f"Forecast by {self.method}: observed scores in points, {size:,} joint draws{gate}"
+
+    def __repr__(self) -> str:
+        return f"{self._headline()}\n{self._lines().head(MOST_LINES).to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        table = self._lines().head(MOST_LINES).to_html(index=False, escape=True, border=0)
+        return f"<p>{escape(self._headline())}</p>{table}"

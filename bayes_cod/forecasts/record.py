@@ -23,7 +23,7 @@ OBSERVATIONS = [
 """Columns of `Record.observations`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Record:
     """What was forecast from what, by which method, and what came out.
 

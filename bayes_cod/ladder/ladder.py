@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import cast
 
 import numpy as np
@@ -22,7 +23,7 @@ from bayes_cod.ladder.target import Target
 SETTING = "@"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ladder:
     """Models ordered by training compute, with their results.
 
@@ -366,6 +367,15 @@ class Ladder:
             raise InputError(f"the compute of '{cut}' is not known, so it can't be the cut")
         return flops
 
+    # ---------------------------------------------------------------- displays
+
+    def __repr__(self) -> str:
+        return "\n  ".join(lines(self))
+
+    def _repr_html_(self) -> str:
+        first, *rest = (escape(line) for line in lines(self))
+        return f"<p><b>{first}</b><br>{'<br>'.join(rest)}</p>"
+
     def _check_family(self, family: str) -> None:
         if family not in self.families:
             raise InputError(f"unknown family '{family}'; the ladder has: {', '.join(self.families)}")
@@ -378,3 +388,20 @@ class Ladder:
 
 def _optional(value: object) -> float | None:
     return None if pd.isna(value) else float(cast(float, value))  # type: ignore[call-overload]
+
+
+def lines(ladder: Ladder) -> list[str]:
+    """A ladder in a few lines: models, tables, families, notes."""
+    rungs = ladder.rungs()
+    counts = rungs["family"].value_counts()
+    tables = {"items": ladder.items, "scores": ladder.scores, "losses": ladder.losses, "mixtures": ladder.mixtures}
+    have = ", ".join(f"{name} ({len(frame):,} rows)" for name, frame in tables.items() if frame is not None)
+    families = ", ".join(f"{name} ({count})" for name, count in counts.head(6).items())
+    more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
+    return [
+        f"Ladder '{ladder.name}': {len(ladder.models)} models, {len(rungs)} of them rungs, "
+        f"{len(ladder.benchmark_names)} benchmarks",
+        f"tables: {have or 'none'}",
+        f"families (rungs): {families or 'none has any'}{more}",
+        *([f"notes: {len(ladder.notes)} (see .notes)"] if ladder.notes else []),
+    ]

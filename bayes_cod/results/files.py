@@ -137,7 +137,12 @@ def write_netcdf(data: xr.DataTree | xr.Dataset, file: Path) -> None:
 
 def write_json(record: Mapping[str, Any], file: Path) -> None:
     """Write a record as JSON; NaN and infinity, which JSON has not, become null."""
-    write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n", file)
+    write_text(as_json(record), file)
+
+
+def as_json(record: Mapping[str, Any]) -> str:
+    """A record as a JSON document; NaN and infinity, which JSON has not, become null."""
+    return json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_text(text: str, file: Path) -> None:

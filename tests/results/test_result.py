@@ -69,6 +69,12 @@ def test_it_answers_questions(result: Result) -> None:
     assert result.plot().axes
 
 
+def test_ladder_and_forecast_say_in_a_few_lines_what_they_are(result: Result, ladder_folder: Path) -> None:
+    ladder = bc.read(ladder_folder)
+    assert "fam (4)" in repr(ladder) and len(repr(ladder).splitlines()) <= 6
+    assert "90 % interval" in repr(result.forecast) and "<table" in result.forecast._repr_html_()
+
+
 def test_names_are_escaped_in_displays(result: Result) -> None:
     named = Result(**{**result.__dict__, "family": "<b>fam</b>"})
     assert "<b>" not in named._repr_html_()
@@ -131,8 +137,9 @@ def test_one_entry_makes_a_method_known_everywhere(ladder_folder: Path, tmp_path
         assert "throw-away" in {entry.name for entry, why in registry.usable(bc.read(ladder_folder)) if not why}
         result = bc.forecast(ladder_folder, method="throw-away", target="huge")
         assert result.settings["method"] == "throw-away"
-        cells = bc.backtest(ladder_folder, ["throw-away", "last-rung"], families=["fam"])
-        assert set(cells["method"]) == {"throw-away", "last-rung"}
+        tested = bc.backtest(ladder_folder, ["throw-away", "last-rung"], families=["fam"])
+        assert "throw-away" in repr(tested) and "<table" in tested._repr_html_()
+        assert set(tested.cells["method"]) == {"throw-away", "last-rung"}
         code, _, _ = run(
             "forecast", ladder_folder, "--method", "throw-away", "--target", "huge", "--out", tmp_path / "o"
         )
