@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bayes_cod.datasets import PARTS, microladder
+from bayes_cod.datasets.leaderboard import leaderboard
 from bayes_cod.ladder import Ladder
 from bayes_cod.readers.detect import read_any
 from bayes_cod.readers.stage import cache_folder
 
 BUNDLED = "microladder"
+LEADERBOARD = "leaderboard"
 
 
 def read_source(
@@ -20,7 +22,9 @@ def read_source(
     metric: str | Mapping[str, str] | None = None,
     filter: str | Mapping[str, str] | None = None,
 ) -> Ladder:
-    """Read a ladder from a path, or the bundled one by its name: ``microladder`` or ``microladder:PART``.
+    """Read a ladder from a path, or a bundled one by its name.
+
+    Bundled are ``microladder`` (also ``microladder:PART``) and ``leaderboard``. A path of the same name comes first.
 
     Parameters
     ----------
@@ -37,4 +41,6 @@ def read_source(
     bundled, _, part = name.partition(":")
     if bundled == BUNDLED and not Path(name).exists():
         return microladder(part or PARTS[0])  # type: ignore[arg-type]  # refuses another part
+    if name == LEADERBOARD and not Path(name).exists():
+        return leaderboard()
     return read_any(name, models=models, metric=metric, filter=filter, cache=cache_folder(None))

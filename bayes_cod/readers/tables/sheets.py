@@ -43,36 +43,6 @@ def read_sheet(file: Path) -> Sheet:
     return parse(data, file)
 
 
-def read_frame(file: Path, text: Sequence[str] = ("model", "run", "target", "benchmark", "task")) -> pd.DataFrame:
-    """Read one file's table for a command that looks at its columns itself.
-
-    Parameters
-    ----------
-    file
-        Text of any separator, JSON or Parquet.
-    text
-        Columns that stay text, whatever they look like.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns that hold numbers alone as numbers; the index is the row as a person counts it.
-
-    Raises
-    ------
-    InputError
-        If it can't be read as a table.
-    """
-    frame = read_sheet(file).frame.copy()
-    frame.columns = [str(name).strip() for name in frame.columns]
-    for name in frame.columns:
-        if name.lower() not in text and not pd.api.types.is_numeric_dtype(frame[name]):
-            found = pd.to_numeric(frame[name], errors="coerce")
-            if (found.notna() | frame[name].isna()).all():
-                frame[name] = found
-    return frame
-
-
 def open_parquet(file: Path) -> pq.ParquetFile:
     """Open a Parquet file and look at its size.
 
