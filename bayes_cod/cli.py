@@ -16,6 +16,7 @@ from bayes_cod.commands.demo import demo
 from bayes_cod.commands.forecast import forecast
 from bayes_cod.commands.learn_prior import learn_prior
 from bayes_cod.commands.losses import losses
+from bayes_cod.commands.methods import methods
 from bayes_cod.errors import BayesCodError
 
 
@@ -59,7 +60,7 @@ def options(
     """
 
 
-for command in (demo, check, forecast, backtest, losses, learn_prior):
+for command in (demo, check, forecast, backtest, methods, losses, learn_prior):
     app.command()(command)
 app.add_typer(decide, name="decide")
 

@@ -22,12 +22,12 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod import laws
-from bayes_cod.evaluation import scores
 from bayes_cod.evaluation.recalibration import Recalibration
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.methods import make
 from bayes_cod.models.flp.simulation import SAMPLER
+from bayes_cod.registry import make
+from bayes_cod.scoring import proper as scores
 
 METHODS = ("bayes-flp", "flp+bootstrap", "flp+conformal")
 QUESTIONS = 1000

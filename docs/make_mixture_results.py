@@ -22,15 +22,15 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 
 from bayes_cod.datasets import microladder
-from bayes_cod.evaluation.scores import crps
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
 from bayes_cod.models.flpm.losses import MixtureLosses
+from bayes_cod.models.sampling import SamplerSettings
 from bayes_cod.published.flpm import FLPM
 from bayes_cod.published.intervals import Bootstrap
 from bayes_cod.readers.tables import read_tables
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.scoring.proper import crps
 
 DML = {"5Mix": "dml_pile5.csv.gz", "RedPajama": "dml_redpajama7.csv.gz", "3Mix": "dml_pile3.csv.gz"}
 TARGET_WIDTH = 40
@@ -262,9 +262,8 @@ def forecast_micro(whole: Ladder, sampler: SamplerSettings) -> None:
     model.losses.retry = False
     model.fit(small)
     report_gate(model.losses, time.perf_counter() - start)
-    failed = model.diagnostics[~model.diagnostics["passed"]]
-    print(f"both stages: {len(failed)} of {len(model.diagnostics)} diagnostics failed", flush=True)
     forecast = model.forecast(targets)
+    print(f"both stages: {len(forecast.failed)} diagnostics failed", flush=True)
     names = forecast.benchmarks
     truth = np.array([[whole.truth(target.name, name) for name in names] for target in targets])
     usual = seen[seen["mixture"] == "default"]

@@ -20,15 +20,16 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_cod import read_ladder
+from bayes_cod import read as read_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest, common_cells, paired
-from bayes_cod.evaluation.cells import plan
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.evaluation import backtest, common_cells, paired
+from bayes_cod.forecasts import Method
+from bayes_cod.forecasts.forecaster import Forecaster
 from bayes_cod.ladder import Ladder
-from bayes_cod.methods import make
+from bayes_cod.ladder.splits import split_ladder
 from bayes_cod.models.cod.learning import Lesson, estimates, fit_family, learn, lessons
 from bayes_cod.models.cod.learnt_prior import LeftOut, Source
+from bayes_cod.registry import make
 
 SHIPPED, LEARNT = "shipped", "learnt"
 CHAT = ("ap_cot", "cruxeval_output_cot", "human_eval_plus", "lsat_cot", "math500_cot")
@@ -66,7 +67,7 @@ def run(ladder: Ladder, families: Sequence[str], work: Path) -> pd.DataFrame:
         taught.append(told_by(lesson, work / "told"))
         print(f"{ladder.name}: {taught[-1]}", file=sys.stderr, flush=True)
     cells = []
-    targets = {fit.family for fit in plan(ladder)}
+    targets = {fit.family for fit in split_ladder(ladder)}
     for family in sorted(targets & set(families or targets)):
         others = [one for one in taught if one.family != family]
         sources = [one for one in others if isinstance(one, Source)]
@@ -77,7 +78,7 @@ def run(ladder: Ladder, families: Sequence[str], work: Path) -> pd.DataFrame:
             continue
         for name, found in estimates(sources).items():
             print(f"{ladder.name} without {family}, {name}: {found}", file=sys.stderr, flush=True)
-        methods = [Method(SHIPPED, {}, make_either), Method(LEARNT, {"priors": prior.record()}, make_either)]
+        methods = [Method(SHIPPED, make_either), Method(LEARNT, make_either, {"priors": prior.record()})]
         cells.append(backtest(ladder, methods, families=[family], folder=work / "jobs", progress=_tell))
         silent = cells[-1][cells[-1]["status"] != "ok"]
         for (name, reason), rows in silent.groupby(["method", "reason"]):

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayes_cod import read_ladder
+from bayes_cod import read as read_ladder
+from bayes_cod import registry
 from bayes_cod.datasets import microladder
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest, common_cells, paired, summarise
-from bayes_cod.methods import names, resolve
+from bayes_cod.evaluation import backtest, common_cells, paired, summarise
+from bayes_cod.registry import names, resolve
 
 HERE = Path(__file__).parent
 LOSS_BASED = ("flp", "flpm", "olmo-two-step", "gadre", "llama3")
@@ -91,7 +92,7 @@ def run(study: Study, methods: Sequence[str], shared: Path, work: Path, jobs: in
     ladder = microladder() if study.name == "microladder" else read_ladder(shared / study.name)
     return backtest(
         ladder,
-        [Method(name) for name in methods],
+        [registry.method(name) for name in methods],
         benchmarks=study.benchmarks or None,
         min_rungs=study.min_rungs,
         max_decades=study.max_decades,

@@ -10,7 +10,7 @@ from helpers import FakeBayes, write_ladder
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from bayes_cod import methods
+from bayes_cod import registry as methods
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,9 +13,9 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from bayes_cod.cli import app
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts import Explanation, Forecast
+from bayes_cod.forecasts.explanation import compute_grid
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.sampling import SamplerSettings
 
 MODELS = """model,family,flops,params,tokens
 tiny,fam,1e18,1e6,1e9
@@ -68,10 +69,15 @@ class FakeBayes:
     """A forecaster with everything that a Bayesian one has, and no sampling: draws around the last rung's score."""
 
     def __init__(
-        self, seed: int = 0, sampler: SamplerSettings | None = None, gate_passed: bool = True, priors: Any = None
+        self,
+        seed: int = 0,
+        sampling: Mapping[str, int] | None = None,
+        gate_passed: bool = True,
+        priors: Any = None,
     ) -> None:
         self.seed, self.priors = seed, priors
-        self.draws, self.chains = (60, 2) if sampler is None else (sampler.draws, sampler.chains)
+        chosen = {"draws": 60, "chains": 2} | dict(sampling or {})
+        self.draws, self.chains = chosen["draws"], chosen["chains"]
         self._gate_passed = gate_passed
 
     @property
@@ -95,7 +101,7 @@ class FakeBayes:
         level = random.normal(0, 0.01, slope.shape)
         return np.clip(np.array(list(self.last.values())) + level + slope * decades[None, :, None], 0, 1)
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         latent = self._latent(np.array([target.flops for target in targets]))
         noise = np.random.default_rng(self.seed + 1).normal(0, 0.02, latent.shape)
         last = float(self.rungs["flops"].max())
@@ -105,7 +111,28 @@ class FakeBayes:
             "warnings": ["a warning of the method"],
             "settings": {"draws": self.draws, "chains": self.chains},
         }
-        return Forecast.from_draws(np.clip(latent + noise, 0, 1), latent, targets, list(self.last), self.name, facts)
+        made = Forecast.from_draws(
+            np.clip(latent + noise, 0, 1),
+            latent,
+            targets,
+            list(self.last),
+            self.name,
+            facts,
+            diagnostics=self.diagnostics,
+        )
+        return replace(made, explanation=self.explanation(made, targets)) if explain else made
+
+    def explanation(self, made: Forecast, targets: Sequence[Target]) -> Explanation:
+        grid = compute_grid(self.rungs["flops"], [target.flops for target in targets])
+        return Explanation(
+            curves=self.curves(grid),
+            clusters=self.clusters(),
+            cluster_curves=self.cluster_curves(grid),
+            cluster_observations=self.cluster_observations(),
+            prior_sensitivity=self.prior_sensitivity(made),
+            rung_check=self.rung_check(),
+            posterior=self.posterior,
+        )
 
     @property
     def posterior(self) -> xr.DataTree:
@@ -125,10 +152,6 @@ class FakeBayes:
                 "passed": [self._gate_passed, True, True, True],
             }
         )
-
-    @property
-    def gate_passed(self) -> bool:
-        return self._gate_passed
 
     def curves(self, flops: np.ndarray) -> xr.Dataset:
         dims = ("sample", "flops", "benchmark")

@@ -13,9 +13,12 @@ import xarray as xr
 from helpers import FakeBayes, write_ladder
 from typer.testing import CliRunner
 
-from bayes_cod import Forecast, methods, output, read_ladder
+from bayes_cod import load
+from bayes_cod import read as read_ladder
+from bayes_cod import registry as methods
 from bayes_cod.cli import app
 from bayes_cod.commands.console import one_line
+from bayes_cod.results import result
 
 FILES = ["diagnostics.csv", "forecast.csv", "forecast.nc", "posterior.nc", "report.html", "run.json"]
 COLUMNS = ["target", "flops", "benchmark", "method", "kind", "mean", "sd"]
@@ -39,7 +42,7 @@ def test_forecast_writes_all_files_and_prints_the_table(ladder_folder: Path, tmp
     assert list(table.columns) == COLUMNS
     assert set(table["target"]) == {"huge"}
     assert set(table["kind"]) == {"observed", "latent"}
-    forecast = Forecast.load(out / "forecast.nc")
+    forecast = load(out).forecast
     assert forecast.draws["score"].dims == ("sample", "target", "benchmark")
     assert forecast.draws.sizes["sample"] == 60
     assert "slope" in xr.open_datatree(out / "posterior.nc", engine="h5netcdf")["posterior"]
@@ -54,7 +57,7 @@ def test_run_json_says_how_it_was_made(ladder_folder: Path, tmp_path: Path) -> N
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["seed"] == 4
     assert record["data"]["sha256"] == read_ladder(ladder_folder).data_hash()
-    assert record["data"]["rungs"] == ["tiny", "small", "middle", "large"]
+    assert record["rungs"] == ["tiny", "small", "middle", "large"]
     assert record["targets"][0]["decades"] == pytest.approx(1.0)
     assert record["settings"]["pool"] == "none"
     assert record["facts"]["warnings"] == ["a warning of the method"]
@@ -113,7 +116,7 @@ def test_a_write_that_fails_leaves_the_last_result(
     def full_disk(text: str, file: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output, "_write_text", full_disk)
+    monkeypatch.setattr(result, "write_text", full_disk)
     code, stdout, stderr = run("forecast", ladder_folder, "--seed", "2", "--out", out)
     assert code == 2
     assert "No space left on device" in stderr and stdout == ""
@@ -147,7 +150,7 @@ def test_a_point_method_refuses_settings_of_samplers(ladder_folder: Path, tmp_pa
         "forecast", ladder_folder, "--method", "exponential", "--draws", "9", "--out", tmp_path / "out"
     )
     assert code == 2
-    assert "'exponential' takes no settings; given: draws" in stderr
+    assert "'exponential' does not sample, so it takes no --draws" in stderr
 
 
 def test_check_tells_what_can_be_forecast(ladder_folder: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
-import xarray as xr
 
-from bayes_cod import Forecast, InputError, Target
-from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES
+from bayes_cod import Forecast, GateError, InputError, Target
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES
 
 TARGETS = [Target("a", 1e21), Target("b", 1e22)]
 BENCHMARKS = ["x", "y@hot", "z"]
@@ -60,21 +60,15 @@ def test_probability_is_the_share_of_draws(forecast: Forecast) -> None:
         forecast.probability("a", "x", 55)
 
 
-def test_save_and_load_are_inverse(forecast: Forecast, tmp_path: Path) -> None:
-    file = tmp_path / "forecast.nc"
-    forecast.save(file)
-    again = Forecast.load(file)
-    xr.testing.assert_identical(again.draws, forecast.draws)
-    assert again.method == "m"
-    assert again.facts == forecast.facts
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_loading_another_file(tmp_path: Path) -> None:
-    file = tmp_path / "other.nc"
-    xr.DataTree.from_dict({"/posterior": xr.Dataset({"a": 1.0})}).to_netcdf(file, engine="h5netcdf")
-    with pytest.raises(InputError, match="no group 'forecast'"):
-        Forecast.load(file)
+def test_the_gate_is_that_of_what_is_reported(forecast: Forecast) -> None:
+    assert forecast.gate_passed and forecast.failed == []
+    table = pd.DataFrame({"quantity": ["slope", "level"], "passed": [False, True]})
+    judged = replace(forecast, diagnostics=table)
+    assert judged.failed == ["slope"] and not judged.gate_passed
+    with pytest.raises(GateError, match=r"1 diagnostics failed \(slope\)"):
+        judged.check_gate()
+    left_out = replace(judged, facts={"refused": ["x"]})  # only of a benchmark that is not reported
+    assert left_out.gate_passed
 
 
 def test_a_point_is_a_distribution_of_one_draw() -> None:

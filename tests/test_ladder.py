@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bayes_cod import InputError, Ladder, Target, read_ladder
+from bayes_cod import InputError, Ladder, Target
+from bayes_cod import read as read_ladder
 
 
 @pytest.fixture

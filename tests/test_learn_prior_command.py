@@ -10,11 +10,12 @@ from helpers import FakeBayes, run, write_ladder
 from prior_fakes import FakeFit, learnt
 from typer.testing import CliRunner
 
-from bayes_cod import methods
+from bayes_cod import registry as methods
 from bayes_cod.cli import app
-from bayes_cod.evaluation import Method, backtest
-from bayes_cod.evaluation.cells import plan
+from bayes_cod.evaluation import backtest
 from bayes_cod.evaluation.jobs import make_job
+from bayes_cod.forecasts import Method
+from bayes_cod.ladder.splits import split_ladder
 from bayes_cod.models.cod import learning
 from bayes_cod.models.cod.learnt_prior import LearntPrior
 from bayes_cod.models.cod.priors import Priors
@@ -123,7 +124,7 @@ def test_a_method_without_a_prior_is_refused(
     command: str, method: str, ladder_folder: Path, prior_file: Path, tmp_path: Path
 ) -> None:
     code, _, stderr = run(command, ladder_folder, "--method", method, "--prior", prior_file, "--out", tmp_path / "out")
-    assert code == 2 and "--prior is for bayes-cod and bayes-cod-clusters" in stderr
+    assert code == 2 and "--prior is for bayes-cod;" in stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -152,9 +153,11 @@ def test_a_back_test_refuses_a_prior_that_has_seen_the_truth(
 
 
 def test_a_back_test_job_is_known_by_the_contents_of_its_prior(ladder_folder: Path) -> None:
-    (fit, *_) = plan(read_tables(str(ladder_folder)), min_rungs=2)
+    (fit, *_) = split_ladder(read_tables(str(ladder_folder)), min_rungs=2)
     settings = [{}, *({"priors": prior.record()} for prior in (learnt(), learnt(), learnt(own_walk_sd=0.6)))]
-    keys = [make_job(Method("bayes-cod", one), fit, data_hash="x", seed=0, pool="none").key for one in settings]
+    keys = [
+        make_job(methods.method("bayes-cod", **one), fit, data_hash="x", seed=0, pool="none").key for one in settings
+    ]
     assert keys[1] == keys[2] and len(set(keys)) == 3
 
 
@@ -167,7 +170,7 @@ def test_a_back_test_gives_the_prior_only_to_methods_that_take_one(
 
     def record_only(ladder, tested, **choices):  # type: ignore[no-untyped-def]
         given.update({method.name: sorted(method.settings) for method in tested})
-        fakes = [Method(method.name, {}, lambda name, seed: FakeBayes(seed)) for method in tested]
+        fakes = [Method(method.name, lambda name, seed: FakeBayes(seed)) for method in tested]
         return backtest(ladder, fakes, min_rungs=2)
 
     monkeypatch.setattr(evaluation, "backtest", record_only)

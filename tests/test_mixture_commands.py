@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bayes_cod.cli import app
 from bayes_cod.errors import InputError
-from bayes_cod.readers.targets import read_targets
+from bayes_cod.readers.tables.targets import read_targets
 
 MIXED = "model,family,flops\na,f,1e18\nb,f,1e18\n"
 TARGETS = "run,params,tokens,mix_web,mix_code\nbig,1e9,2e10,0.5,0.5\nbig,1e9,4e10,0.5,0.5\nother,1e9,2e10,0.1,0.9\n"

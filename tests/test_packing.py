@@ -4,7 +4,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from bayes_cod.packing import SIZES, VALUES, Packing
+from bayes_cod.models.sampling.packing import SIZES, VALUES, Packing
 
 
 @pytest.fixture(scope="module")

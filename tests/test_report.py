@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from helpers import MODELS, FakeBayes, items_text, write_ladder
 
-from bayes_cod import methods, read_ladder
-from bayes_cod.output import write_json
-from bayes_cod.planning import plan_forecast
+from bayes_cod import read as read_ladder
+from bayes_cod import registry as methods
+from bayes_cod.ladder.request import make_request
 from bayes_cod.report import build_report
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.numbers import flops, interval, number, percent, points
-from bayes_cod.run import Run, run_forecast
+from bayes_cod.results import Result
+from bayes_cod.results.files import write_json
+from bayes_cod.results.make import make_result
 
 SECTIONS = [
     "Forecast",
@@ -61,9 +63,9 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-def make(folder: Path, forecaster: FakeBayes | None = None, **request: object) -> Run:
-    plan = plan_forecast(read_ladder(folder), **request)  # type: ignore[arg-type]
-    return run_forecast(plan, forecaster or FakeBayes(), settings={"pool": "none"}, seed=0)
+def make(folder: Path, forecaster: FakeBayes | None = None, **choices: object) -> Result:
+    request = make_request(read_ladder(folder), **choices)  # type: ignore[arg-type]
+    return make_result(request, forecaster or FakeBayes(), settings={"pool": "none"}, seed=0, allow_failed_gate=True)
 
 
 def test_sections_and_well_formed(ladder_folder: Path) -> None:
@@ -177,14 +179,14 @@ def test_only_benchmarks_that_are_off_have_a_verdict(ladder_folder: Path, monkey
 
 
 def test_methods_that_can_not_tell_have_no_section(ladder_folder: Path) -> None:
-    plan = plan_forecast(read_ladder(ladder_folder))
-    run = run_forecast(plan, methods.make("last-rung", 0), settings={}, seed=0)
+    request = make_request(read_ladder(ladder_folder))
+    run = make_result(request, methods.make("last-rung", 0), seed=0)
     assert priors_section(run) is None and rungs_section(run) is None
-    assert not {"prior_sensitivity", "rung_check"} & set(run.record()["facts"])
+    assert not {"prior_sensitivity", "rung_check"} & set(run.summary()["facts"])
 
 
 def test_checks_are_among_the_facts(ladder_folder: Path, tmp_path: Path) -> None:
-    write_json(make(ladder_folder).record(), tmp_path / "run.json")
+    write_json(make(ladder_folder).summary(), tmp_path / "run.json")
     facts = json.loads((tmp_path / "run.json").read_text())["facts"]
     assert {row["prior"] for row in facts["prior_sensitivity"]} == {"growth", "floor and level", "evaluations"}
     assert [row["off"] for row in facts["rung_check"] if row["kind"] == "step"] == [True, False]

@@ -10,13 +10,13 @@ import pytest
 import xarray as xr
 from pytensor.link.numba import cache
 
-from bayes_cod.sampling import exact_arithmetic
+from bayes_cod.models.sampling import exact_arithmetic
 
 DRAW = """
 import sys
 import numpy as np
 import pymc as pm
-from bayes_cod import sampling
+from bayes_cod.models import sampling
 
 x = np.linspace(-3, 3, 50)
 with pm.Model() as model:

@@ -7,7 +7,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 
-from bayes_cod.sampling import Compiled, CompiledModels, Deterministics, SamplerSettings, gate, sample
+from bayes_cod.models.sampling import Compiled, CompiledModels, Deterministics, SamplerSettings, gate, sample
 
 CHAINS, DRAWS = 4, 500
 
@@ -84,7 +84,7 @@ def test_an_energy_that_hardly_moves_fails() -> None:
 
 def test_models_are_built_once_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
-    monkeypatch.setattr("bayes_cod.sampling.Compiled.of", lambda model: f"compiled {model}")
+    monkeypatch.setattr("bayes_cod.models.sampling.Compiled.of", lambda model: f"compiled {model}")
 
     def build(name: str) -> Any:
         built.append(name)

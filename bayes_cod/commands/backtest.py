@@ -15,7 +15,7 @@ from rich.text import Text
 from bayes_cod.commands.console import errors, points, screen, stage
 from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.errors import InputError
-from bayes_cod.output import Writer, check_folder, write_together
+from bayes_cod.results.files import Writer, check_folder, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def backtest(
         Path | None,
         typer.Option(
             help="Prior learnt from families other than those forecast, a file of 'bayes-cod learn-prior'. bayes-cod "
-            "and bayes-cod-clusters use it, other methods do not.",
+            "uses it, other methods do not.",
             metavar="FILE",
         ),
     ] = None,
@@ -103,7 +103,7 @@ def backtest(
 
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
-    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-cod-clusters, bayes-flp, bayes-flpm.
+    +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-flp, bayes-flpm.
     Mixtures, weighted by a back-test inside the ladder: stack, cod-flp, stack-points, or stack:M/M of any methods.
 
     For example:
@@ -124,19 +124,19 @@ def backtest(
     check_seed(seed)
     if jobs == 0 or jobs < -1:
         raise InputError(f"--jobs is {jobs}; give a number of at least 1, or -1 for one a core")
-    from bayes_cod.evaluation import Method, common_cells, summarise, summary_table
     from bayes_cod.evaluation import backtest as run_backtest
-    from bayes_cod.methods import WITH_PRIOR, resolve
+    from bayes_cod.evaluation import common_cells, summarise, summary_table
+    from bayes_cod.registry import AUTO, resolve, resolve_auto, with_prior
+    from bayes_cod.registry import method as make_method
 
-    names = resolve(method)
-    learnt = open_prior(prior, names)
-    with_prior = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
-    recalibrations = open_recalibrations(recalibrate, names)
-    methods = [
-        Method(name, with_prior if name in WITH_PRIOR else {}, recalibration=recalibrations.get(name)) for name in names
-    ]
     with stage("reading"):
         read = open_ladder(ladder)
+    words = [word for text in method for word in text.split(",")]
+    names = resolve([resolve_auto(word, read) if word.strip() == AUTO else word for word in words])
+    learnt = open_prior(prior, names)
+    taught = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
+    recalibrations = open_recalibrations(recalibrate, names)
+    methods = [make_method(name, **(taught if with_prior(name) else {})) for name in names]
     with _cluster(dask), _bar(out) as progress:
         cells = run_backtest(
             read,
@@ -151,6 +151,7 @@ def backtest(
             n_jobs=None if dask else jobs,
             folder=out / JOBS,
             progress=progress,
+            recalibrations=recalibrations,
         )
     with stage("summarising"):
         overall, table = summarise(cells), summary_table(cells)

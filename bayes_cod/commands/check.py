@@ -12,7 +12,8 @@ from rich.text import Text
 
 from bayes_cod.commands.console import flops, points, screen, stage
 from bayes_cod.commands.options import open_ladder
-from bayes_cod.inspection import Inspection, inspect_ladder
+from bayes_cod.ladder import Ladder
+from bayes_cod.ladder.inspection import Inspection, inspect_ladder
 
 
 def check(
@@ -32,6 +33,22 @@ def check(
         read = open_ladder(ladder)
         found = inspect_ladder(read)
     show(found, read.name, screen())
+    _methods(read, screen())
+
+
+def _methods(read: Ladder, console: Console) -> None:
+    """Which methods would work on the ladder, and which one `auto` takes."""
+    from bayes_cod.errors import InputError
+    from bayes_cod.registry import choose, usable
+
+    able = [entry.name for entry, why in usable(read) if not why and "+" not in entry.name]
+    if not able:
+        return
+    try:
+        console.print(Text(f"--method auto takes: {choose(read)}", style="bold"))
+    except InputError as error:
+        console.print(Text(f"--method auto: {error}", style="yellow"))
+    console.print(Text(f"Methods that would work: {', '.join(able)}"))
 
 
 def show(found: Inspection, name: str, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -39,9 +40,14 @@ def stage(text: str) -> Iterator[None]:
         yield
 
 
+def as_flags(message: str) -> str:
+    """A message that names arguments as Python does, in backticks, with flags in their place."""
+    return re.sub(r"`([a-z][a-z_]*)`", lambda found: "--" + found[1].replace("_", "-"), message)
+
+
 def print_error(message: str) -> None:
     """Print one line on standard error; control characters are spelled out, so that input can't steer a terminal."""
-    line = Text("error: ", style="bold red") + Text(one_line(message), style="default")
+    line = Text("error: ", style="bold red") + Text(one_line(as_flags(message)), style="default")
     errors().print(line, soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from bayes_cod.commands.console import screen, stage
 from bayes_cod.commands.losses import check_gate, fit_losses, visible_runs
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.output import Writer, check_folder, write_json, write_together
+from bayes_cod.results.files import Writer, check_folder, write_json, write_together
 
 if TYPE_CHECKING:
     from bayes_cod.decisions.mixture import Decision

@@ -9,9 +9,9 @@ import typer
 
 from bayes_cod.commands.console import screen, stage
 from bayes_cod.commands.forecast import carry_out
-from bayes_cod.commands.options import BUNDLED, DEFAULT_METHOD, check_seed, open_ladder
-from bayes_cod.output import check_folder
-from bayes_cod.planning import plan_forecast
+from bayes_cod.commands.options import BUNDLED, check_seed, open_ladder
+from bayes_cod.ladder.request import make_request
+from bayes_cod.results.files import check_folder
 
 FAMILY = "micro-s0"
 
@@ -35,10 +35,10 @@ def demo(
         ladder = open_ladder(BUNDLED)
         rungs = ladder.rungs(FAMILY)
         targets = [str(name) for name in rungs.loc[rungs["split"] == "target", "model"]]
-        plan = plan_forecast(ladder, family=FAMILY, targets=targets)
+        request = make_request(ladder, family=FAMILY, targets=targets)
     screen().print(
         f"The targets {' and '.join(targets)} are hidden; "
-        f"their scores are forecast from {len(plan.rungs)} smaller models.",
+        f"their scores are forecast from {len(request.rungs)} smaller models.",
         markup=False,
     )
-    carry_out(plan, DEFAULT_METHOD, seed, {}, {"pool": "none"}, out)
+    carry_out(request, "bayes-cod", seed, {}, {"pool": "none"}, out)

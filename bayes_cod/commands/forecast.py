@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import (
-    DEFAULT_METHOD,
-    FORECAST_NAMES,
-    check_seed,
-    open_ladder,
-    open_pool,
-    open_prior,
-    open_recalibration,
-    sampling_settings,
-)
+from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.commands.tables import diagnostics_table, forecast_table
-from bayes_cod.output import check_folder, write_run
-from bayes_cod.planning import Plan, plan_forecast
-from bayes_cod.run import Run
+from bayes_cod.ladder.request import Request, make_request
+from bayes_cod.results.files import check_folder
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
+    from bayes_cod.results import Result
 
 
 def forecast(
@@ -81,19 +72,18 @@ def forecast(
     method: Annotated[
         str,
         typer.Option(
-            help="How to forecast; 'bayes-cod backtest --help' lists the methods. Here flp is the Bayesian form "
-            "(bayes-flp), and flp-published what a back-test calls flp. Mixtures of methods are stack, cod-flp, "
-            "stack-points, or stack:M/M of any methods by their names in a back-test."
+            help="How to forecast: auto (the best form that the ladder's tables allow), or any method that 'bayes-cod "
+            "backtest --help' lists; 'bayes-cod check LADDER' says which would work."
         ),
-    ] = DEFAULT_METHOD,
+    ] = "auto",
     pool: Annotated[
         str, typer.Option(help="Other families to learn from: others (of this ladder), none, or another ladder's path.")
     ] = "none",
     prior: Annotated[
         Path | None,
         typer.Option(
-            help="Prior learnt from other families, a file of 'bayes-cod learn-prior' (for bayes-cod and "
-            "bayes-cod-clusters). Left out: the shipped one.",
+            help="Prior learnt from other families, a file of 'bayes-cod learn-prior' (for bayes-cod). "
+            "Left out: the shipped one.",
             metavar="FILE",
         ),
     ] = None,
@@ -124,7 +114,7 @@ def forecast(
 
       bayes-cod forecast my_ladder/ --family mine --target-flops 3.8e24 --benchmark math500@temp1 --out out
 
-      bayes-cod forecast my_ladder/ --method flp --target-params 7e9 --target-tokens 3.9e12 --out out
+      bayes-cod forecast my_ladder/ --method bayes-flp --target-params 7e9 --target-tokens 3.9e12 --out out
 
       bayes-cod forecast my_ladder/ --method stack:bayes-cod/bayes-flp/bnsl+bootstrap --target mine-70b --out out
 
@@ -132,15 +122,17 @@ def forecast(
 
       bayes-cod forecast my_ladder/ --family mine --target mine-70b --prior prior.json --out out
 
-      bayes-cod forecast my_ladder/ --method flp --target mine-70b --recalibrate backtest_of_old_ladder/ --out out
+      bayes-cod forecast my_ladder/ --method bayes-flp --target mine-70b --recalibrate backtest_of_old_ladder/ --out out
     """
     check_folder(out)
     check_seed(seed)
-    method = FORECAST_NAMES.get(method, method)
+    from bayes_cod.registry import check_name, resolve_auto, settings_of
+
+    if method != "auto":
+        check_name(method)
     learnt = open_prior(prior, [method])
-    recalibration = open_recalibration(recalibrate, method)
     with stage("reading"):
-        plan = plan_forecast(
+        request = make_request(
             open_ladder(ladder),
             family=family,
             targets=target or (),
@@ -152,9 +144,8 @@ def forecast(
             cut=cut,
             pool=open_pool(pool),
         )
-    sampling = sampling_settings(method, draws, chains)
-    if learnt is not None:
-        sampling["priors"] = learnt
+    chosen = resolve_auto(method, request.ladder)
+    recalibration = open_recalibrations(recalibrate, [chosen]).get(chosen)
     settings = {
         "cut": cut,
         "setting": setting,
@@ -165,14 +156,15 @@ def forecast(
         "chains": chains,
         "allow_failed_gate": allow_failed_gate,
     }
-    carry_out(plan, method, seed, sampling, settings, out, recalibration)
+    made = settings_of(chosen, draws=draws, chains=chains, priors=learnt)
+    carry_out(request, chosen, seed, made, settings, out, recalibration)
 
 
 def carry_out(
-    plan: Plan,
+    request: Request,
     method: str,
     seed: int,
-    sampling: dict[str, Any],
+    made: dict[str, Any],
     settings: dict[str, Any],
     out: Path,
     recalibration: Recalibration | None = None,
@@ -184,36 +176,35 @@ def carry_out(
     GateError
         If the sampler did not converge and ``settings["allow_failed_gate"]`` is not set; nothing is written then.
     """
-    from bayes_cod.methods import make
-    from bayes_cod.report.build import build_report  # both take seconds to import, which --help should not
-    from bayes_cod.run import run_forecast
+    from bayes_cod.registry import make
+    from bayes_cod.results.make import make_result  # both take seconds to import, which --help should not
 
-    forecaster = make(method, seed, **sampling)
-    with stage(f"fitting {method} on {len(plan.rungs)} rungs and {len(plan.benchmarks)} benchmarks"):
-        run = run_forecast(plan, forecaster, settings=settings, seed=seed, recalibration=recalibration)
-    if not run.gate_passed:
-        diagnostics = run.diagnostics
-        if diagnostics is not None:
-            errors().print(diagnostics_table(diagnostics))
-        if not settings.get("allow_failed_gate"):
-            run.check_gate()
-    with stage("drawing the report"):
-        report = build_report(run)
+    allowed = bool(settings.get("allow_failed_gate"))
+    forecaster = make(method, seed, **made)
+    with stage(f"fitting {method} on {len(request.rungs)} rungs and {len(request.benchmarks)} benchmarks"):
+        result = make_result(
+            request, forecaster, seed=seed, settings=settings, recalibration=recalibration, allow_failed_gate=True
+        )
+    if not result.gate_passed:
+        if result.diagnostics is not None:
+            errors().print(diagnostics_table(result.diagnostics))
+        if not allowed:
+            result.forecast.check_gate()
     with stage(f"writing {out}"):
-        write_run(run, out, report)
-    show(run, out)
+        result.save(out)
+    show(result, out)
 
 
-def show(run: Run, out: Path) -> None:
+def show(result: Result, out: Path) -> None:
     """Print a forecast and where its files are."""
     console = screen()
-    console.print(forecast_table(run))
-    for target, mean in (run.forecast.facts.get("mean_over_benchmarks") or {}).items():
+    console.print(forecast_table(result))
+    for target, mean in (result.forecast.facts.get("mean_over_benchmarks") or {}).items():
         low, mid, high = (points(mean[name]) for name in ("q05", "q50", "q95"))
         text = f"mean over all benchmarks, {target}: {mid} (90 %: {low} to {high})"
         console.print(text, markup=False, highlight=False)
-    for note in (*run.plan.source.notes, *run.plan.notes, *run.forecast.facts.get("warnings", ())):
+    for note in result.notes:
         console.print(f"• {note}", style="dim", markup=False)
-    if not run.gate_passed:
+    if not result.gate_passed:
         console.print("The sampler did not converge: do not rely on these numbers.", style="bold red")
     console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)

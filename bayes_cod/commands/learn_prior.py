@@ -14,7 +14,7 @@ from rich.text import Text
 from bayes_cod.commands.console import screen, stage
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.output import check_folder
+from bayes_cod.results.files import check_folder
 
 if TYPE_CHECKING:
     from bayes_cod.models.cod.learnt_prior import LearntPrior
@@ -71,7 +71,7 @@ def learn_prior(
         read = [open_ladder(name) for name in ladders]
     from bayes_cod.models.cod import learning  # loads PyMC
     from bayes_cod.models.cod.learnt_prior import LeftOut
-    from bayes_cod.sampling import SamplerSettings
+    from bayes_cod.models.sampling import SamplerSettings
 
     sampler = replace(SamplerSettings(), **given_settings(draws, chains))
     found, left_out = learning.lessons(read, family or (), benchmark or ())

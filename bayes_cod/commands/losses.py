@@ -12,8 +12,8 @@ from bayes_cod.commands.console import errors, screen, stage
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.commands.tables import diagnostics_table
 from bayes_cod.errors import InputError
-from bayes_cod.output import check_folder, write_json, write_together
-from bayes_cod.run import failed_diagnostics, not_converged
+from bayes_cod.forecasts.forecast import not_converged
+from bayes_cod.results.files import check_folder, write_json, write_together
 
 if TYPE_CHECKING:
     from bayes_cod.ladder import Ladder
@@ -68,7 +68,7 @@ def losses(
     check_seed(seed)
     if not targets and not target:
         raise InputError("no target was given; name listed models with --target, or a table of them with --targets")
-    from bayes_cod.readers.targets import read_targets
+    from bayes_cod.readers.tables.targets import read_targets
 
     with stage("reading"):
         read = open_ladder(ladder)
@@ -134,7 +134,7 @@ def check_gate(table: Any, allowed: bool) -> None:
     GateError
         With the number of quantities that failed.
     """
-    failed = failed_diagnostics(table)
+    failed = [str(name) for name in table.loc[~table["passed"].astype(bool), "quantity"]]
     if not failed:
         return
     errors().print(diagnostics_table(table))

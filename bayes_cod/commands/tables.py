@@ -9,13 +9,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import flops, points
-from bayes_cod.readout import forecast_rows
-from bayes_cod.run import Run
+from bayes_cod.forecasts.record import Record
+from bayes_cod.forecasts.table import forecast_rows
 
 
-def forecast_table(run: Run) -> Table:
+def forecast_table(record: Record) -> Table:
     """Median and intervals of every target and benchmark, with the truth where it is known."""
-    rows = forecast_rows(run)
+    rows = forecast_rows(record)
     with_truth = rows["truth"].notna().any()
     with_share = rows["share_extrapolating"].notna().any()
     columns = ["target", "benchmark"]
@@ -24,11 +24,11 @@ def forecast_table(run: Run) -> Table:
         numbers.insert(0, "truth")
     if with_share:
         numbers.append("questions that extrapolate")
-    last = run.plan.rungs.iloc[-1]
+    last = record.rungs.iloc[-1]
     table = Table(
         *columns,
         *[Column(name, justify="right") for name in numbers],
-        title=f"{run.forecast.method}: observed score in points, from {len(run.plan.rungs)} rungs up to "
+        title=f"{record.method}: observed score in points, from {len(record.rungs)} rungs up to "
         f"{last['model']} ({flops(float(last['flops']))} FLOPs)",
         title_justify="left",
     )

@@ -163,7 +163,7 @@ def decide_mixture(
         shares, hull = shares[hull], hull[hull]
         if not len(shares):
             raise InputError(
-                "no candidate within the limits is a blend of tried mixtures; drop --inside or loosen them"
+                "no candidate within the limits is a blend of tried mixtures; drop `inside` or loosen them"
             )
     own = None if current is None else check_mixture(dict(current), evidence, "current")
     if own is not None:
@@ -238,7 +238,7 @@ def _decision(
     if not hull[first]:
         notes.append(
             "the best mixture lies outside the blends of tried ones: its value is an extrapolation; try it in a small "
-            "run, or choose --inside"
+            "run, or choose `inside`"
         )
     if own is not None and not keeps[0]:
         notes.append("the current mixture does not keep the limits; it is compared with, but not chosen")

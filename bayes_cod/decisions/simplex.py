@@ -60,7 +60,7 @@ class Limits:
             if not 0 <= share <= 1:
                 raise InputError(f"the limit of '{name}' is {share!r}; give a share between 0 and 1")
         if not np.isfinite(self.repetitions) or self.repetitions <= 0:
-            raise InputError(f"--repetitions is {self.repetitions!r}; give a number above 0")
+            raise InputError(f"`repetitions` is {self.repetitions!r}; give a number above 0")
         low = np.array([self.lowest.get(name, 0.0) for name in sources])
         high = np.array([self.highest.get(name, 1.0) for name in sources])
         if self.available:

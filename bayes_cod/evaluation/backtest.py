@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,16 @@ from typing import Any
 import joblib
 import pandas as pd
 
-from bayes_cod import methods as registry
+from bayes_cod import registry
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation.cells import COLUMNS, CutBy, Fit, plan
-from bayes_cod.evaluation.jobs import Job, Method, View, load, make_job, run_batch
-from bayes_cod.forecaster import Forecaster, Taught
+from bayes_cod.evaluation.cells import COLUMNS
+from bayes_cod.evaluation.jobs import Job, load, make_job, run_batch
+from bayes_cod.evaluation.recalibration import Recalibration
+from bayes_cod.forecasts import Forecaster, Method
+from bayes_cod.forecasts.forecaster import Taught
 from bayes_cod.ladder import Ladder
-from bayes_cod.pool import Pool, without_family
+from bayes_cod.ladder.pool import Pool, without_family
+from bayes_cod.ladder.splits import CutBy, Split, View, split_ladder
 
 BATCHES = 8
 """Batches a worker that jobs are divided into at least: few leave workers idle at the end, many cost transfers."""
@@ -38,6 +41,7 @@ def backtest(
     n_jobs: int | None = None,
     folder: Path | str | None = None,
     progress: Progress | None = None,
+    recalibrations: Mapping[str, Recalibration] | None = None,
 ) -> pd.DataFrame:
     """Forecast models whose scores are known from smaller ones, and score the forecasts.
 
@@ -76,6 +80,8 @@ def backtest(
         Where finished jobs are kept; made if missing. Nothing is kept where not given.
     progress
         Called with (jobs done, jobs in all, what was last done), first with the number of jobs found finished.
+    recalibrations
+        By name of a method: its forecasts are also scored recalibrated, as a method of its own.
 
     Returns
     -------
@@ -90,11 +96,22 @@ def backtest(
     """
     made = _check(methods, pool)
     chosen = ladder.select(benchmarks=benchmarks) if benchmarks else ladder
-    fits = plan(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
-    _check_unseen(methods, made, fits)
+    splits = split_ladder(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
+    _check_unseen(methods, made, splits, recalibrations or {})
     data_hash = chosen.data_hash()
     named = pool.data_hash() if isinstance(pool, Ladder) else pool or "none"
-    jobs = [make_job(method, fit, data_hash=data_hash, seed=seed, pool=named) for method in methods for fit in fits]
+    jobs = [
+        make_job(
+            method,
+            split,
+            data_hash=data_hash,
+            seed=seed,
+            pool=named,
+            recalibration=(recalibrations or {}).get(method.name),
+        )
+        for method in methods
+        for split in splits
+    ]
     store = None if folder is None else Path(folder)
     results = _resume(jobs, store)
     report = progress or _silent
@@ -102,33 +119,41 @@ def backtest(
     for batch, tables in _run([job for job in jobs if job.key not in results], chosen, pool, n_jobs, store):
         results |= {job.key: table for job, table in zip(batch, tables, strict=True)}
         last = batch[-1]
-        report(len(results), len(jobs), f"{last.method.name}: {last.fit.family} up to {last.fit.cut}")
+        report(len(results), len(jobs), f"{last.method.name}: {last.split.family} up to {last.split.cut}")
     return pd.concat([results[job.key] for job in jobs], ignore_index=True)[list(COLUMNS)]
 
 
 def _check(methods: Sequence[Method], pool: Pool) -> list[Forecaster]:
     names = [method.name for method in methods]
     if not names:
-        raise InputError("no method was given to test; see bayes_cod.methods.names()")
+        raise InputError("no method was given to test; see bayes_cod.registry.names()")
     if len(set(names)) < len(names):
         raise InputError(f"methods must have different names; given: {', '.join(names)}")
     if isinstance(pool, str) and pool != "others":
         raise InputError(f"pool is '{pool}'; expected 'others', a ladder or None")
     # an unknown name or setting fails now and not hours later
-    return [method.make(method.name, 0, **method.settings) for method in methods]
+    return [method.make(0) for method in methods]
 
 
-def _check_unseen(methods: Sequence[Method], made: Sequence[Forecaster], fits: Sequence[Fit]) -> None:
+def _check_unseen(
+    methods: Sequence[Method],
+    made: Sequence[Forecaster],
+    splits: Sequence[Split],
+    recalibrations: Mapping[str, Recalibration],
+) -> None:
     """Refuse a prior or recalibration learnt from what is to be forecast: its truth would be in the forecast."""
     for method, forecaster in zip(methods, made, strict=True):
-        for fit in fits:
-            targets = [target.name for target in fit.targets]
-            if method.recalibration is not None:
-                method.recalibration.check_unseen(fit.family, fit.models, targets)
-            if isinstance(forecaster, Taught) and (seen := forecaster.taught_by(fit.family, [*fit.models, *targets])):
+        recalibration = recalibrations.get(method.name)
+        for split in splits:
+            targets = [target.name for target in split.targets]
+            if recalibration is not None:
+                recalibration.check_unseen(split.family, split.models, targets)
+            if isinstance(forecaster, Taught) and (
+                seen := forecaster.taught_by(split.family, [*split.models, *targets])
+            ):
                 raise InputError(
                     f"the prior of '{forecaster.name}' was learnt from {seen}, which is to be forecast, so its "
-                    "results would leak; learn a prior from other families, or forecast others with --family"
+                    "results would leak; learn a prior from other families, or forecast other families"
                 )
 
 
@@ -155,7 +180,7 @@ def _run(
         return View(own, None if source is None else without_family(source, family, set(own.models["model"])))
 
     def task(number: int, batch: list[Job]) -> Any:
-        return joblib.delayed(_numbered)(number, batch, view(batch[0].fit.family), folder)
+        return joblib.delayed(_numbered)(number, batch, view(batch[0].split.family), folder)
 
     parallel = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     for number, tables in parallel(task(number, batch) for number, batch in enumerate(batches)):
@@ -176,8 +201,8 @@ def _batches(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
     point = set(registry.names("all"))
     grouped: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
-        key = job.fit.cut if job.method.name in point else job.method.name
-        grouped.setdefault((key, job.fit.family), []).append(job)
+        key = job.split.cut if job.method.name in point else job.method.name
+        grouped.setdefault((key, job.split.family), []).append(job)
     batches = list(grouped.values())
     if workers == 1:
         return [[job] for batch in batches for job in batch]

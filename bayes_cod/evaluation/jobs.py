@@ -6,57 +6,31 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import bayes_cod
-from bayes_cod import methods
-from bayes_cod import published as registry
+from bayes_cod import published
 from bayes_cod.errors import GateError, InputError
-from bayes_cod.evaluation import scores
-from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH, Fit
+from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH
 from bayes_cod.evaluation.recalibration import SUFFIX, Recalibration
-from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES, Forecast
-from bayes_cod.forecaster import Forecaster, Sampled
-from bayes_cod.ladder import Ladder
-from bayes_cod.pool import rungs_on
+from bayes_cod.forecasts import Forecast, Method, fit_and_forecast
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES
+from bayes_cod.ladder.splits import Split, View
+from bayes_cod.scoring import proper as scores
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (
-    *("cli.py", "inspection.py", "monitor.py", "output.py", "planning.py", "readout.py", "run.py"),
-    *("evaluation/summary.py", "evaluation/clusters.py"),
-    *("commands/", "datasets/", "decisions/", "plots/", "readers/", "report/"),
+    *("cli.py", "ladder/inspection.py", "ladder/request.py", "evaluation/summary.py", "scoring/standard_errors.py"),
+    *("commands/", "datasets/", "decisions/", "monitor/", "plots/", "readers/", "report/", "results/"),
 )
 # Parts that the published methods don't import, so that work on the models leaves their finished jobs valid.
-_NO_INFLUENCE_ON_POINTS = ("methods.py", "models/", "sampling.py", "stacking/")
-
-
-@dataclass(frozen=True)
-class Method:
-    """A forecaster to test, made anew for every job.
-
-    Attributes
-    ----------
-    name
-        Name in the results.
-    settings
-        Further arguments of `make`; values that JSON can hold.
-    make
-        ``make(name, seed, **settings)`` returns an unfitted forecaster.
-    recalibration
-        If given, the same forecasts are also scored recalibrated, as a method of its own.
-    """
-
-    name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    make: Callable[..., Forecaster] = methods.make
-    recalibration: Recalibration | None = None
+_NO_INFLUENCE_ON_POINTS = ("registry.py", "models/", "stacking/")
 
 
 @dataclass(frozen=True)
@@ -67,18 +41,21 @@ class Job:
     ----------
     method
         What to fit.
-    fit
+    split
         On what, and the cells to score.
     seed
         The job's own seed, from the user's seed and the names of the job.
     key
         SHA-256 of everything the result depends on.
+    recalibration
+        If given, the same forecasts are also scored recalibrated, as a method of its own.
     """
 
     method: Method
-    fit: Fit
+    split: Split
     seed: int
     key: str
+    recalibration: Recalibration | None = None
 
 
 def job_seed(seed: int, method: str, family: str, cut: str) -> int:
@@ -87,7 +64,15 @@ def job_seed(seed: int, method: str, family: str, cut: str) -> int:
     return int(np.random.SeedSequence(int.from_bytes(digest)).generate_state(1)[0])
 
 
-def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) -> Job:
+def make_job(
+    method: Method,
+    split: Split,
+    *,
+    data_hash: str,
+    seed: int,
+    pool: str,
+    recalibration: Recalibration | None = None,
+) -> Job:
     """Name a job by everything its result depends on.
 
     Raises
@@ -99,24 +84,24 @@ def make_job(method: Method, fit: Fit, *, data_hash: str, seed: int, pool: str) 
         settings = json.dumps(dict(method.settings), sort_keys=True)
     except TypeError as error:
         raise InputError(f"the settings of method '{method.name}' are not plain values ({error})") from None
-    own = job_seed(seed, method.name, fit.family, fit.cut)
+    own = job_seed(seed, method.name, split.family, split.cut)
     parts = [
         *(
             data_hash,
-            code_version(published=method.name in registry.names()),
+            code_version(published=method.name in published.names()),
             method.name,
             settings,
             str(seed),
             pool,
-            fit.family,
-            fit.cut,
+            split.family,
+            split.cut,
         ),
-        *(() if method.recalibration is None else (json.dumps(method.recalibration.record()),)),
-        *fit.benchmarks,
-        *fit.models,
-        *(fit.cells["target"] + "\t" + fit.cells["benchmark"]),
+        *(() if recalibration is None else (json.dumps(recalibration.record()),)),
+        *split.benchmarks,
+        *split.models,
+        *(split.cells["target"] + "\t" + split.cells["benchmark"]),
     ]
-    return Job(method, fit, own, hashlib.sha256(json.dumps(parts).encode()).hexdigest())
+    return Job(method, split, own, hashlib.sha256(json.dumps(parts).encode()).hexdigest(), recalibration)
 
 
 @cache
@@ -136,31 +121,6 @@ def code_version(published: bool = False) -> str:
         if not name.startswith(left_out):
             digest.update(name.encode() + b"\0" + file.read_bytes())
     return f"{bayes_cod.__version__}+{digest.hexdigest()[:16]}"
-
-
-@dataclass
-class View:
-    """What jobs on one family are cut from.
-
-    Attributes
-    ----------
-    own
-        The family's models with all results; every job sees only what lies below its cut.
-    pool
-        Other families' models with all results.
-    """
-
-    own: Ladder
-    pool: Ladder | None
-    _last: tuple[str, tuple[str, ...], Ladder, Ladder | None] | None = field(default=None, repr=False)
-
-    def of(self, fit: Fit) -> tuple[Ladder, Ladder | None]:
-        """Training set and pool of a cut; the last one asked for is kept, as jobs of one cut follow one another."""
-        if self._last is None or self._last[:2] != (fit.cut, fit.benchmarks):
-            training = _up_to_cut(self.own, fit)
-            others = None if self.pool is None else rungs_on(self.pool, fit.benchmarks)
-            self._last = (fit.cut, fit.benchmarks, training, others)
-        return self._last[2:]
 
 
 def run_batch(jobs: Sequence[Job], view: View, folder: Path | None) -> list[pd.DataFrame]:
@@ -200,46 +160,27 @@ def run_job(job: Job, view: View) -> pd.DataFrame:
     pandas.DataFrame
         One row a cell, with the columns `COLUMNS`; and one more, if the method has a recalibration.
     """
-    training, others = view.of(job.fit)
-    forecaster = job.method.make(job.method.name, job.seed, **job.method.settings)
+    training, others = view.of(job.split)
     start = time.perf_counter()
     forecast, status, reason = None, OK, ""
     try:
-        fitted = forecaster.fit(training, pool=others)
-        made = fitted.forecast(job.fit.targets)
-        _check_gate(fitted)  # what is reported at the targets, as a forecast by itself is judged
-        forecast = made
+        forecast = fit_and_forecast(job.method.make(job.seed), training, job.split.targets, pool=others)
     except GateError as error:
         status, reason = REFUSED, str(error)
     except InputError as error:
         status, reason = UNUSABLE, str(error)
     seconds = time.perf_counter() - start
-    recalibration = job.method.recalibration
+    recalibration = job.recalibration
     scored = {job.method.name: forecast}
     if recalibration is not None:
         scored[job.method.name + SUFFIX] = None if forecast is None else recalibration.apply(forecast)
     tables = []
     for name, one in scored.items():
-        table = job.fit.cells.assign(method=name, seconds=seconds, status=status, reason=reason)
+        table = job.split.cells.assign(method=name, seconds=seconds, status=status, reason=reason)
         if one is not None:
             table = _score(table, one, np.random.default_rng([job.seed, 1]))
         tables.append(table.reindex(columns=list(COLUMNS)).astype({"reason": "str", "n_draws": float}))
     return pd.concat(tables, ignore_index=True)
-
-
-def _up_to_cut(own: Ladder, fit: Fit) -> Ladder:
-    """Results of the models up to the cut; larger models stay listed, as planned runs would be."""
-    listed = own.select(benchmarks=fit.benchmarks)
-    seen = own.select(models=fit.models, benchmarks=fit.benchmarks)
-    return replace(seen, models=listed.models, mixtures=listed.mixtures)
-
-
-def _check_gate(fitted: Forecaster) -> None:
-    """Raise `GateError` for a sampled forecaster whose diagnostics do not allow the result to be reported."""
-    if isinstance(fitted, Sampled) and not fitted.gate_passed:
-        failed = fitted.diagnostics.loc[~fitted.diagnostics["passed"].astype(bool), "quantity"]
-        named = ", ".join(map(str, failed[:3])) + (" ..." if len(failed) > 3 else "")
-        raise GateError(f"the sampler did not converge: {len(failed)} diagnostics failed ({named})")
 
 
 def load(job: Job, folder: Path) -> pd.DataFrame | None:

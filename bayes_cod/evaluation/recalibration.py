@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CELL, OK
-from bayes_cod.forecast import Forecast, mean_over_benchmarks
+from bayes_cod.forecasts.forecast import Forecast, mean_over_benchmarks
 
 type FloatArray = NDArray[np.float64]
 
@@ -113,7 +113,7 @@ class Recalibration:
         if method not in (scored := scored_methods(cells)):
             raise InputError(
                 f"the back-test has no scored intervals of '{method}'; it has of: {', '.join(scored) or 'no method'}. "
-                f"Run 'bayes-cod backtest LADDER --method {method} --out FOLDER' first"
+                f"back-test {method} first"
             )
         known = cells[(cells["method"] == method) & _is_scored(cells)]
         least = 0.5 / known["n_draws"]
@@ -238,7 +238,7 @@ def read_cells(folders: Sequence[Path]) -> pd.DataFrame:
     Parameters
     ----------
     folders
-        What `--out` of 'bayes-cod backtest' was, or the cells.csv in it.
+        Folders that back-tests were written to, or the cells.csv in them.
 
     Raises
     ------
@@ -263,7 +263,7 @@ def read_cells(folders: Sequence[Path]) -> pd.DataFrame:
 def _read(folder: Path) -> pd.DataFrame:
     file = folder / CELLS if folder.is_dir() else folder
     if not file.is_file():
-        raise InputError("no back-test is there; give the --out of 'bayes-cod backtest'", file=file)
+        raise InputError("no back-test is there; give the folder that a back-test was written to", file=file)
     try:
         cells = pd.read_csv(file, dtype=dict.fromkeys((*KEY, "status"), str))
     except (OSError, ValueError) as error:  # pandas' own errors of broken files are ValueErrors

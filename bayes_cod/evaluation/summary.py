@@ -12,11 +12,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from bayes_cod import methods as registry
+from bayes_cod import registry
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CELL, CLUSTER, COVERED, OK, PERCENT, REFUSED, UNUSABLE
-from bayes_cod.evaluation.clusters import Estimate, clustered_mean, clustered_skill
 from bayes_cod.evaluation.recalibration import SUFFIX
+from bayes_cod.scoring.standard_errors import Estimate, clustered_mean, clustered_skill
 
 POINTS = 100.0
 MIN_ANSWERED = 0.5

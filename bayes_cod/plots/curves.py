@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bayes_cod.forecast import Forecast
-from bayes_cod.ladder import Ladder
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.plots import style
+from bayes_cod.plots.known import Known
 
 COLUMNS = 3
 MARGIN = 0.12
@@ -40,7 +40,7 @@ def flops_grid(rungs: pd.DataFrame, forecast: Forecast, size: int = 60) -> NDArr
 
 def plot_curves(
     forecast: Forecast,
-    ladder: Ladder,
+    known: Known,
     rungs: pd.DataFrame,
     *,
     curves: xr.Dataset | None = None,
@@ -52,7 +52,7 @@ def plot_curves(
     ----------
     forecast
         Intervals of the targets (50 % thick, 90 % thin).
-    ladder
+    known
         Scores of the rungs, and of the targets where they are known.
     rungs
         Models that the forecast started from: model, flops.
@@ -72,20 +72,20 @@ def plot_curves(
         figure, panels = style.panels(len(names), columns=COLUMNS, height=1.75, share_y=False)
         for axes, name in zip(panels, names, strict=True):
             latent = None if curves is None else curves["latent"].sel(benchmark=name)
-            _panel(axes, forecast, ladder, rungs, name, latent)
+            _panel(axes, forecast, known, rungs, name, latent)
             axes.set_title(style.short(name, 34), fontsize=8)
             style.compute_axis(axes, float(grid[0]), float(grid[-1]))
             style.score_ticks(axes, "y")
         figure.supxlabel("training compute (FLOPs)", fontsize=8, color=style.MUTED)
         figure.supylabel("score (points)", fontsize=8, color=style.MUTED)
-        style.legend(figure, _handles(with_curve=curves is not None, with_truth=_has_truth(forecast, ladder)))
+        style.legend(figure, _handles(with_curve=curves is not None, with_truth=_has_truth(forecast, known)))
     return figure
 
 
 def _panel(
-    axes: Axes, forecast: Forecast, ladder: Ladder, rungs: pd.DataFrame, name: str, latent: xr.DataArray | None
+    axes: Axes, forecast: Forecast, known: Known, rungs: pd.DataFrame, name: str, latent: xr.DataArray | None
 ) -> None:
-    chance = ladder.chance(name)
+    chance = known.chance(name)
     if np.isfinite(chance):
         axes.axhline(chance, color=style.MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     seen = [chance]
@@ -96,7 +96,7 @@ def _panel(
         axes.fill_between(x, band[1], band[3], color=style.FORECAST, alpha=style.BAND_50, linewidth=0)
         axes.plot(x, band[2], color=style.FORECAST, linewidth=1.3)
         seen += [float(band[0].min()), float(band[4].max())]
-    scores = [ladder.truth(str(model), name) for model in rungs["model"]]
+    scores = [known.truth(str(model), name) for model in rungs["model"]]
     axes.plot(rungs["flops"], scores, "o", color=style.INK, markersize=3.6, zorder=4)
     seen += scores
     for target, flops in zip(forecast.targets, forecast.draws["flops"].values, strict=True):
@@ -106,7 +106,7 @@ def _panel(
             axes.plot([flops, flops], narrow, color=style.FORECAST, linewidth=4, solid_capstyle="butt")
             seen += [*wide]
         median = float(np.median(forecast.samples(target, name)))
-        truth = ladder.truth(target, name)
+        truth = known.truth(target, name)
         axes.plot(flops, median, "o", color=style.PAPER, markeredgecolor=style.FORECAST, markersize=4, zorder=4)
         axes.plot(flops, truth, "D", color=style.TRUTH, markersize=4, zorder=5)
         seen += [median, truth]
@@ -114,8 +114,8 @@ def _panel(
     axes.set_ylim(max(low - HEADROOM, -0.02), min(high + HEADROOM, 1.02))
 
 
-def _has_truth(forecast: Forecast, ladder: Ladder) -> bool:
-    return any(np.isfinite(ladder.truth(target, name)) for target in forecast.targets for name in forecast.benchmarks)
+def _has_truth(forecast: Forecast, known: Known) -> bool:
+    return any(np.isfinite(known.truth(target, name)) for target in forecast.targets for name in forecast.benchmarks)
 
 
 def _handles(*, with_curve: bool, with_truth: bool) -> list[Line2D]:

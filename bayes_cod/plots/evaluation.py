@@ -13,8 +13,8 @@ from scipy import stats
 
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CLUSTER, COVERED, OK
-from bayes_cod.evaluation.scores import LEVELS
 from bayes_cod.plots.style import GREY, WIDTH, style
+from bayes_cod.scoring.proper import LEVELS
 
 # Okabe and Ito's palette without its yellow, which is faint on white; markers say again what colours say.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")

@@ -10,16 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bayes_cod.errors import InputError
-from bayes_cod.forecast import Forecast, Kind
-from bayes_cod.ladder import Ladder
+from bayes_cod.forecasts.forecast import Forecast, Kind
 from bayes_cod.plots import style
+from bayes_cod.plots.known import Known
 
 ROW = 0.27
 
 
 def plot_forecast(
     forecast: Forecast,
-    ladder: Ladder | None = None,
+    known: Known | None = None,
     *,
     targets: Sequence[str] | None = None,
     kind: Kind = "observed",
@@ -31,7 +31,7 @@ def plot_forecast(
     ----------
     forecast
         What to draw.
-    ladder
+    known
         Gives the truth, where it holds the targets' results, and the last rung's scores.
     targets
         Targets to draw; all where not given.
@@ -52,11 +52,11 @@ def plot_forecast(
     with style.style():
         figure, panels = style.panels(len(names), columns=3, height=ROW * len(order) + 0.55, share_y=True)
         for axes, name in zip(panels, names, strict=True):
-            _panel(axes, forecast, name, order, kind, ladder, last_rung)
+            _panel(axes, forecast, name, order, kind, known, last_rung)
         panels[0].set_yticks(range(len(order)), [style.short(benchmark) for benchmark in order])
         panels[0].set_ylim(len(order) - 0.4, -0.6)
         figure.supxlabel(f"{kind} score (points)", fontsize=8, color=style.MUTED)
-        style.legend(figure, _handles(forecast, with_truth=_any_truth(forecast, ladder, names), with_rung=last_rung))
+        style.legend(figure, _handles(forecast, with_truth=_any_truth(forecast, known, names), with_rung=last_rung))
     return figure
 
 
@@ -72,7 +72,7 @@ def _panel(
     target: str,
     order: Sequence[str],
     kind: Kind,
-    ladder: Ladder | None,
+    known: Known | None,
     last_rung: str | None,
 ) -> None:
     distribution = forecast.draws.sizes["sample"] > 1
@@ -95,10 +95,10 @@ def _panel(
             )
         median = float(np.median(forecast.samples(target, benchmark, kind)))
         axes.plot(median, row, "o", color=style.PAPER, markeredgecolor=style.FORECAST, markersize=4.6, zorder=4)
-        if ladder is not None and last_rung is not None:
-            axes.plot(ladder.truth(last_rung, benchmark), row, "|", color=style.RUNG, markersize=8, markeredgewidth=1.5)
-        if ladder is not None:
-            axes.plot(ladder.truth(target, benchmark), row, "D", color=style.TRUTH, markersize=4.6, zorder=5)
+        if known is not None and last_rung is not None:
+            axes.plot(known.truth(last_rung, benchmark), row, "|", color=style.RUNG, markersize=8, markeredgewidth=1.5)
+        if known is not None:
+            axes.plot(known.truth(target, benchmark), row, "D", color=style.TRUTH, markersize=4.6, zorder=5)
     axes.set_title(style.short(target, 36))
     axes.set_xlim(-0.02, 1.02)
     axes.set_xticks(np.linspace(0, 1, 6))
@@ -106,10 +106,10 @@ def _panel(
     style.score_ticks(axes, "x")
 
 
-def _any_truth(forecast: Forecast, ladder: Ladder | None, targets: Sequence[str]) -> bool:
-    if ladder is None:
+def _any_truth(forecast: Forecast, known: Known | None, targets: Sequence[str]) -> bool:
+    if known is None:
         return False
-    return any(np.isfinite(ladder.truth(target, name)) for target in targets for name in forecast.benchmarks)
+    return any(np.isfinite(known.truth(target, name)) for target in targets for name in forecast.benchmarks)
 
 
 def _handles(forecast: Forecast, *, with_truth: bool, with_rung: str | None) -> list[Line2D]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from bayes_cod.errors import InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.published.problems import FloatArray, ItemProblem, ScoreProblem, Solution, item_problems, score_problems
 
@@ -111,7 +111,7 @@ class PointMethod[P: ScoreProblem](ABC):
             "benchmarks": by_benchmark,
         }
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         """Forecast targets on every benchmark of the fitted ladder, as one draw."""
         benchmarks = [problem.benchmark for problem in self.problems_]
         return Forecast.from_points(self.points(targets), targets, benchmarks, self.name, self.facts(targets))

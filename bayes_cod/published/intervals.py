@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from bayes_cod.errors import InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.published.base import PointMethod
 from bayes_cod.published.problems import FloatArray, ItemProblem, ScoreProblem, Solution
@@ -52,7 +52,7 @@ class _Interval:
     def draws(self, targets: Sequence[Target]) -> tuple[FloatArray, FloatArray]:
         """Observed and latent draws, [sample, target, benchmark] each."""
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         """Forecast targets on every benchmark of the fitted ladder."""
         observed, latent = self.draws(targets)
         benchmarks = [problem.benchmark for problem in self.method.problems_]

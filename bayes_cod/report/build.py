@@ -7,6 +7,7 @@ from datetime import date
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bayes_cod.forecasts.record import Record
 from bayes_cod.report import sections
 from bayes_cod.report.checks import priors_section, rungs_section
 from bayes_cod.report.losses import losses_section
@@ -14,10 +15,9 @@ from bayes_cod.report.numbers import flops
 from bayes_cod.report.recalibration import recalibration_section
 from bayes_cod.report.section import Section
 from bayes_cod.report.stacking import stacking_section
-from bayes_cod.run import Run
 
 
-def build_report(run: Run) -> str:
+def build_report(record: Record) -> str:
     """Make the report of a forecast.
 
     Parameters
@@ -31,28 +31,28 @@ def build_report(run: Run) -> str:
         HTML with everything inline: style, pictures, no scripts, no links to other hosts.
     """
     parts: list[Section | None] = [
-        sections.forecast_section(run),
-        recalibration_section(run),
-        sections.curves_section(run),
-        sections.losses_section(run),
-        losses_section(run),
-        priors_section(run),
-        rungs_section(run),
-        sections.clusters_section(run),
-        sections.classes_section(run),
-        stacking_section(run),
-        sections.diagnostics_section(run),
-        sections.data_section(run),
-        sections.settings_section(run),
+        sections.forecast_section(record),
+        recalibration_section(record),
+        sections.curves_section(record),
+        sections.losses_section(record),
+        losses_section(record),
+        priors_section(record),
+        rungs_section(record),
+        sections.clusters_section(record),
+        sections.classes_section(record),
+        stacking_section(record),
+        sections.diagnostics_section(record),
+        sections.data_section(record),
+        sections.settings_section(record),
     ]
     alarm = ""
-    if not run.gate_passed:
+    if not record.gate_passed:
         alarm = "The sampler did not converge. These numbers are shown on request only; do not rely on them."
     return render(
-        title=", ".join(target.name for target in run.plan.targets),
-        lead=_lead(run),
+        title=", ".join(target.name for target in record.targets),
+        lead=_lead(record),
         alarm=alarm,
-        warnings=run.forecast.facts.get("warnings") or (),
+        warnings=record.forecast.facts.get("warnings") or (),
         sections=[part for part in parts if part is not None],
     )
 
@@ -82,12 +82,11 @@ def render(*, title: str, lead: str, alarm: str, warnings: Sequence[str], sectio
     return page.render(title=title, lead=lead, alarm=alarm, warnings=warnings, sections=sections, today=date.today())
 
 
-def _lead(run: Run) -> str:
-    plan = run.plan
-    last = plan.rungs.iloc[-1]
-    reach = ", ".join(f"{plan.decades(target):.2f}" for target in plan.targets)
-    plural = "s lie" if len(plan.targets) > 1 else " lies"
+def _lead(record: Record) -> str:
+    last = record.rungs.iloc[-1]
+    reach = ", ".join(f"{record.decades(target):.2f}" for target in record.targets)
+    plural = "s lie" if len(record.targets) > 1 else " lies"
     return (
-        f"Forecast by {run.forecast.method} from {len(plan.rungs)} rungs of {plan.family}, the largest "
+        f"Forecast by {record.method} from {len(record.rungs)} rungs of {record.family}, the largest "
         f"{last['model']} with {flops(float(last['flops']))} FLOPs. The target{plural} {reach} decades beyond it."
     )

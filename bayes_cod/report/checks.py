@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_cod.checks import EVALUATIONS, RELIABLE_UP_TO, SENSITIVE_ABOVE, resting_on_priors, rung_summary
+from bayes_cod.forecasts.checks import EVALUATIONS, RELIABLE_UP_TO, SENSITIVE_ABOVE, resting_on_priors, rung_summary
+from bayes_cod.forecasts.record import Record
 from bayes_cod.report.numbers import interval, number, points
 from bayes_cod.report.section import Column, Section, Table
-from bayes_cod.run import Run
 
 ROWS = 12
 ROWS_A_PRIOR = 3
@@ -18,14 +18,14 @@ POWERS = ("half", "twice")
 MINUS = "\u2212"
 
 
-def priors_section(run: Run) -> Section | None:
+def priors_section(record: Record) -> Section | None:
     """How forecasts move when priors count for half or twice as much; None for methods that can't tell."""
-    sensitivity = run.prior_sensitivity
+    sensitivity = record.explanation.prior_sensitivity
     if sensitivity is None:
         return None
     resting = resting_on_priors(sensitivity)
     counts = resting["prior"].value_counts(sort=False)
-    n_forecasts = len(run.forecast.targets) * len(run.forecast.benchmarks)
+    n_forecasts = len(record.forecast.targets) * len(record.forecast.benchmarks)
     if resting.empty:
         return Section("What the priors decide", text=[_summary(resting, sensitivity, n_forecasts), _PRIORS_READING])
     first = resting.groupby("prior", sort=False).head(ROWS_A_PRIOR)  # priors in order of their most sensitive forecast
@@ -110,9 +110,9 @@ def _reliable(row: dict[Any, Any], power: str) -> bool:
     return bool(float(row[f"pareto_k_{power}"]) <= RELIABLE_UP_TO)
 
 
-def rungs_section(run: Run) -> Section | None:
+def rungs_section(record: Record) -> Section | None:
     """Whether the rungs are what the fit expects; None for methods that can't tell."""
-    check = run.rung_check
+    check = record.explanation.rung_check
     if check is None:
         return None
     summary = rung_summary(check)

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from itertools import batched
 
-from bayes_cod.forecaster import Staged
+from bayes_cod.forecasts.record import Record
 from bayes_cod.plots.losses import plot_losses, plot_score_map
 from bayes_cod.report.numbers import interval, number, percent, points
 from bayes_cod.report.section import Column, Figure, Section, Table
 from bayes_cod.report.svg import inline_svg
-from bayes_cod.run import Run
 
 PANELS_A_FIGURE = 12
 
 
-def losses_section(run: Run) -> Section | None:
+def losses_section(record: Record) -> Section | None:
     """Losses along compute, scores along loss, and where benchmarks emerge; None for methods without losses."""
-    staged = run.forecaster
-    if not isinstance(staged, Staged):
+    shown = record.explanation
+    losses, curves, seen, emergence = shown.loss_table, shown.score_map, shown.map_observations, shown.emergence
+    if losses is None or curves is None or seen is None or emergence is None:
         return None
-    curves, seen, emergence = staged.score_map(), staged.map_observations(), staged.emergence()
-    figures = [Figure(inline_svg(plot_losses(staged.loss_table()), "losses", "Loss against training compute"), "")]
+    figures = [Figure(inline_svg(plot_losses(losses), "losses", "Loss against training compute"), "")]
     figures += [
         Figure(
             inline_svg(plot_score_map(curves, seen, emergence, names), f"map{index}", "Score against loss"),
             "",
         )
-        for index, names in enumerate(batched(run.forecast.benchmarks, PANELS_A_FIGURE))
+        for index, names in enumerate(batched(record.forecast.benchmarks, PANELS_A_FIGURE))
     ]
     rows = [
         [str(row["benchmark"]), number(row["loss"], 3), _losses(row["low90"], row["high90"]), percent(row["p_emerged"])]
@@ -36,7 +35,7 @@ def losses_section(run: Run) -> Section | None:
     columns += [Column("Emerged at the last rung", True)]
     return Section(
         "From compute to loss to score",
-        text=[*_weights(run), *_walks(run), *_means(run), _READING],
+        text=[*_weights(record), *_walks(record), *_means(record), _READING],
         figures=figures,
         table=Table(columns, rows, caption="Where each benchmark is five points above its floor."),
     )
@@ -49,14 +48,14 @@ _READING = (
 )
 
 
-def _weights(run: Run) -> list[str]:
-    weights = run.forecast.facts.get("weights") or {}
+def _weights(record: Record) -> list[str]:
+    weights = record.forecast.facts.get("weights") or {}
     shown = ", ".join(f"{name} {percent(value)}" for name, value in weights.items())
     return [f"Progress, on which scores depend, is made of: {shown} (posterior means)."] if shown else []
 
 
-def _walks(run: Run) -> list[str]:
-    walks = run.forecast.facts.get("walks") or {}
+def _walks(record: Record) -> list[str]:
+    walks = record.forecast.facts.get("walks") or {}
     if not walks:
         return []
     return [
@@ -66,8 +65,8 @@ def _walks(run: Run) -> list[str]:
     ]
 
 
-def _means(run: Run) -> list[str]:
-    means = run.forecast.facts.get("mean_over_benchmarks") or {}
+def _means(record: Record) -> list[str]:
+    means = record.forecast.facts.get("mean_over_benchmarks") or {}
     return [
         f"Mean over all benchmarks, {name}: {points(mean['q50'])} points (90 %: {interval(mean['q05'], mean['q95'])})."
         for name, mean in means.items()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bayes_cod.evaluation.recalibration import LEVELS
+from bayes_cod.forecasts.record import Record
 from bayes_cod.report.numbers import number, percent
 from bayes_cod.report.section import Column, Section, Table
-from bayes_cod.run import Run
 
 
-def recalibration_section(run: Run) -> Section | None:
+def recalibration_section(record: Record) -> Section | None:
     """What the method's own intervals held for each family of the back-test; None without a recalibration."""
-    record = run.forecast.facts.get("recalibration")
-    if not record:
+    scaling = record.forecast.facts.get("recalibration")
+    if not scaling:
         return None
     columns = [Column("Family"), Column("Of ladder"), Column("Scores forecast", True), Column("Benchmarks", True)]
     columns += [Column(f"{level:.0%} held".replace("%", " %"), True) for level in LEVELS]
@@ -25,9 +25,9 @@ def recalibration_section(run: Run) -> Section | None:
             *(percent(share) for share in source["held"]),
             number(source["root_mean_square"], 2),
         ]
-        for source in record["sources"]
+        for source in scaling["sources"]
     ]
-    return Section("Recalibration", text=[_text(record)], table=Table(columns, rows, caption=_CAPTION))
+    return Section("Recalibration", text=[_text(scaling)], table=Table(columns, rows, caption=_CAPTION))
 
 
 _CAPTION = (

@@ -10,22 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_cod.forecaster import ThroughLosses
+from bayes_cod.forecasts.record import Record
+from bayes_cod.forecasts.table import forecast_rows
 from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast
-from bayes_cod.plots.curves import flops_grid
-from bayes_cod.readout import forecast_rows
 from bayes_cod.report.numbers import flops, interval, number, percent, points
 from bayes_cod.report.section import Column, Figure, Section, Table
 from bayes_cod.report.svg import inline_svg
-from bayes_cod.run import Run
 
 WORST = 12
 PANELS_A_FIGURE = 12  # what fits on a printed page
 
 
-def forecast_section(run: Run) -> Section:
+def forecast_section(record: Record) -> Section:
     """The forecast as a table, the truth beside it where it is known, and as a picture."""
-    rows = forecast_rows(run)
+    rows = forecast_rows(record)
     with_truth = bool(rows["truth"].notna().any())
     with_share = bool(rows["share_extrapolating"].notna().any())
     columns = [Column("Benchmark"), Column("Largest rung", True), Column("Median", True)]
@@ -42,20 +40,20 @@ def forecast_section(run: Run) -> Section:
         cell += [points(row["truth"])] * with_truth + [number(row["decades"], 2)]
         cell += [percent(row["share_extrapolating"])] * with_share
         cells.append(cell)
-    last = run.plan.rungs.iloc[-1]
-    figure = plot_forecast(run.forecast, run.plan.source, last_rung=str(last["model"]))
+    last = record.rungs.iloc[-1]
+    figure = plot_forecast(record.forecast, record, last_rung=str(last["model"]))
     return Section(
         "Forecast",
-        text=[_reading(run, with_truth=with_truth, rows=rows)],
+        text=[_reading(record, with_truth=with_truth, rows=rows)],
         table=Table(columns, cells, groups),
         figures=[
-            Figure(inline_svg(figure, "forecast", "Intervals of every benchmark's score"), _forecast_caption(run))
+            Figure(inline_svg(figure, "forecast", "Intervals of every benchmark's score"), _forecast_caption(record))
         ],
     )
 
 
-def _reading(run: Run, *, with_truth: bool, rows: pd.DataFrame) -> str:
-    if not run.is_distribution:
+def _reading(record: Record, *, with_truth: bool, rows: pd.DataFrame) -> str:
+    if not record.is_distribution:
         return "Observed scores in points (0 to 100). This method gives one number and no interval."
     text = (
         "Observed scores in points (0 to 100): what the evaluation will print, the target's luck and its finite "
@@ -69,18 +67,17 @@ def _reading(run: Run, *, with_truth: bool, rows: pd.DataFrame) -> str:
     return text
 
 
-def _forecast_caption(run: Run) -> str:
+def _forecast_caption(record: Record) -> str:
     text = "Forecast of the observed score"
-    return f"{text}: median, 50 % and 90 % central intervals." if run.is_distribution else f"{text}."
+    return f"{text}: median, 50 % and 90 % central intervals." if record.is_distribution else f"{text}."
 
 
-def curves_section(run: Run) -> Section:
+def curves_section(record: Record) -> Section:
     """Every benchmark's rungs, curve and targets."""
-    explained = run.explained
-    curves = None if explained is None else explained.curves(flops_grid(run.plan.rungs, run.forecast))
+    curves = record.explanation.curves
     figures = [
-        plot_curves(run.forecast, run.plan.source, run.plan.rungs, curves=curves, benchmarks=names)
-        for names in batched(run.forecast.benchmarks, PANELS_A_FIGURE)
+        plot_curves(record.forecast, record, record.rungs, curves=curves, benchmarks=names)
+        for names in batched(record.forecast.benchmarks, PANELS_A_FIGURE)
     ]
     text = "Dots are the rungs that the forecast was made from."
     if curves is not None:
@@ -98,16 +95,12 @@ def curves_section(run: Run) -> Section:
     )
 
 
-def clusters_section(run: Run) -> Section | None:
+def clusters_section(record: Record) -> Section | None:
     """Curves and classes of the clusters of questions; None for methods without clusters."""
-    explained = run.explained
-    if explained is None:
+    shown = record.explanation
+    clusters, curves, seen = shown.clusters, shown.cluster_curves, shown.cluster_observations
+    if clusters is None or clusters.empty or curves is None or seen is None:
         return None
-    clusters = explained.clusters()
-    if clusters.empty:
-        return None
-    grid = flops_grid(run.plan.rungs, run.forecast)
-    curves, seen = explained.cluster_curves(grid), explained.cluster_observations()
     figures = [
         plot_clusters(clusters, curves, seen, benchmarks=names)
         for names in batched(dict.fromkeys(clusters["benchmark"]), PANELS_A_FIGURE)
@@ -129,12 +122,11 @@ def clusters_section(run: Run) -> Section | None:
     )
 
 
-def losses_section(run: Run) -> Section | None:
+def losses_section(record: Record) -> Section | None:
     """Losses on the way from the mixture to the scores; None for methods that do not forecast them."""
-    forecaster = run.forecaster
-    if not isinstance(forecaster, ThroughLosses):
+    table = record.explanation.domain_losses
+    if table is None:
         return None
-    table = forecaster.domain_losses(run.plan.targets)
     table = table[table["kind"] == "observed"].reset_index(drop=True)
     rows, groups = [], {}
     for index, row in enumerate(table.to_dict("records")):
@@ -147,13 +139,10 @@ def losses_section(run: Run) -> Section | None:
     return Section("Losses of the domains", text=text, table=Table(columns, rows, groups))
 
 
-def classes_section(run: Run) -> Section | None:
+def classes_section(record: Record) -> Section | None:
     """Class probabilities of every cluster; None for methods without clusters."""
-    explained = run.explained
-    if explained is None:
-        return None
-    clusters = explained.clusters()
-    if clusters.empty:
+    clusters = record.explanation.clusters
+    if clusters is None or clusters.empty:
         return None
     columns = [Column("Cluster"), Column("Questions", True), Column("P(law)", True), Column("P(flat)", True)]
     columns += [Column("P(irregular)", True), Column("Class")]
@@ -167,9 +156,9 @@ def classes_section(run: Run) -> Section | None:
     return Section("Clusters one by one", table=Table(columns, rows, groups), folded=True)
 
 
-def diagnostics_section(run: Run) -> Section | None:
+def diagnostics_section(record: Record) -> Section | None:
     """Convergence diagnostics; None for methods that don't sample."""
-    table = run.diagnostics
+    table = record.diagnostics
     if table is None:
         return None
     passed = table["passed"].astype(bool)
@@ -191,7 +180,7 @@ def diagnostics_section(run: Run) -> Section | None:
     ]
     failed = int((~passed).sum())
     verdict = f"{failed} failed: do not rely on this forecast."
-    if run.gate_passed:
+    if record.gate_passed:
         verdict = f"{failed} failed, all of benchmarks that are not reported." if failed else "All passed."
     return Section(
         "Diagnostics",
@@ -200,24 +189,23 @@ def diagnostics_section(run: Run) -> Section | None:
             f"chain, no divergences, E-BFMI above 0.3. {verdict}"
         ],
         table=Table(columns, rows, caption=f"The {len(shown)} worst of {len(table)}."),
-        folded=run.gate_passed,
+        folded=record.gate_passed,
     )
 
 
-def data_section(run: Run) -> Section:
+def data_section(record: Record) -> Section:
     """The rungs, and what was decided about the data."""
-    plan = run.plan
     columns = [Column("Rung"), Column("FLOPs", True), Column("Parameters", True), Column("Tokens", True)]
     rows = [
         [str(row["model"]), flops(row["flops"]), _size(row["params"]), _size(row["tokens"])]
-        for row in plan.rungs.to_dict("records")
+        for row in record.rungs.to_dict("records")
     ]
-    pool = "no other family" if plan.pool is None else f"{len(plan.pool.models)} models of other families"
+    pool = record.data.get("pool")
+    others = "no other family" if pool is None else f"{pool['models']} models of other families"
     text = [
-        f"Ladder {plan.source.name}, family {plan.family}: {len(rows)} rungs, {len(plan.benchmarks)} benchmarks; "
-        f"{pool} to learn from.",
-        *plan.source.notes,
-        *plan.notes,
+        f"Ladder {record.data.get('ladder')}, family {record.family}: {len(rows)} rungs, {len(record.benchmarks)} "
+        f"benchmarks; {others} to learn from.",
+        *(record.data.get("notes") or ()),
     ]
     return Section("Data", text=text, table=Table(columns, rows))
 
@@ -228,17 +216,17 @@ def _size(value: object) -> str:
     return flops(float(str(value)))
 
 
-def settings_section(run: Run) -> Section:
+def settings_section(record: Record) -> Section:
     """Everything needed to make the result again."""
-    record = run.record()
+    summary = record.summary()
     chosen: Mapping[str, Any] = {
-        "method": record["method"],
-        "seed": record["seed"],
-        "data (SHA-256)": record["data"]["sha256"],
-        "wall time (s)": record["wall_time_seconds"],
-        **record["settings"],
-        **(record["facts"].get("settings") or {}),
-        **{f"version of {name}": value for name, value in record["versions"].items()},
+        "method": summary["method"],
+        "seed": summary["seed"],
+        "data (SHA-256)": summary["data"].get("sha256"),
+        "wall time (s)": summary.get("wall_time_seconds"),
+        **summary["settings"],
+        **(summary["facts"].get("settings") or {}),
+        **{f"version of {name}": value for name, value in (summary.get("versions") or {}).items()},
     }
     rows = [[name, value if isinstance(value, str) else json.dumps(value)] for name, value in chosen.items()]
     return Section("Settings", table=Table([Column("Setting"), Column("Value")], rows), folded=True)

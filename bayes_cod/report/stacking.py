@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from bayes_cod.forecasts.record import Record
 from bayes_cod.report.numbers import number, percent
 from bayes_cod.report.section import Column, Section, Table
-from bayes_cod.run import Run
 
 
-def stacking_section(run: Run) -> Section | None:
+def stacking_section(record: Record) -> Section | None:
     """Weights and inner scores of the members; None for a forecast that is no mixture."""
-    record = run.forecast.facts.get("stacking")
-    if not record:
+    weights = record.forecast.facts.get("stacking")
+    if not weights:
         return None
     columns = [Column("Member"), Column("Weight", True), Column("Prior weight", True)]
     columns += [Column("Inner cells", True), Column("CRPS", True), Column("Error", True)]
@@ -23,9 +23,9 @@ def stacking_section(run: Run) -> Section | None:
             _points(member["crps"]),
             _points(member["abs_error"]),
         ]
-        for member in record["members"]
+        for member in weights["members"]
     ]
-    return Section("Stacking", text=[_text(record)], table=Table(columns, rows))
+    return Section("Stacking", text=[_text(weights)], table=Table(columns, rows))
 
 
 def _text(record: dict[str, object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,11 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.errors import BayesCodError, GateError, InputError
-from bayes_cod.evaluation.jobs import Method
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Forecaster, Sampled, gate_passed
+from bayes_cod.forecasts import Explanation, Forecast, Forecaster, Method
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.stacking.inner import NOT_CONVERGED, InnerCells, InnerSettings, inner_cells
+from bayes_cod.stacking.inner import InnerCells, InnerSettings, inner_cells
 from bayes_cod.stacking.mixing import mix
 from bayes_cod.stacking.names import PREFIX, SEPARATOR
 from bayes_cod.stacking.weights import STRENGTH, find_weights
@@ -24,19 +22,17 @@ from bayes_cod.stacking.weights import STRENGTH, find_weights
 type FloatArray = NDArray[np.float64]
 
 DRAWS = 4000
-DIAGNOSTICS = ["quantity", "r_hat", "ess_bulk", "ess_tail", "value", "limit", "passed"]
+NOT_CONVERGED = "the sampler did not converge"
 
 
 class Stack:
-    """A mixture of forecasters; satisfies `bayes_cod.forecaster.Forecaster`.
+    """A mixture of forecasters; satisfies `bayes_cod.forecasts.Forecaster`.
 
-    At the fit every member is fitted on the whole ladder, and those that can be used are back-tested inside it (see
-    `inner.inner_cells`). The weights, common to all benchmarks, minimise the mean CRPS of the mixture over the inner
-    cells, held near the prior weights (see `weights.find_weights`). A member that refuses the ladder or a target, or
-    does not pass its convergence gate, has the weight 0, and the weights are found for the others; the forecast's
-    warnings say so. If the gate of every member left fails, all of them are kept and the stack's gate fails.
-
-    Make stacks with `make_stack`, which knows whether a member samples.
+    At the fit every member is fitted on the whole ladder and back-tested inside it (see `inner.inner_cells`). The
+    weights, common to all benchmarks, minimise the mean CRPS of the mixture over the inner cells, held near the prior
+    weights (see `weights.find_weights`). A member that refuses the ladder or a target, or whose forecast does not pass
+    its convergence gate, has the weight 0, and the weights are found for the others; the forecast's warnings say so.
+    If the gate of every member left fails, all of them are kept and the stack's gate fails.
 
     Parameters
     ----------
@@ -90,8 +86,7 @@ class Stack:
         self.draws = draws
         self._name = name or PREFIX + SEPARATOR.join(names)
         self._fitted: dict[str, Forecaster] = {}
-        self._kept: list[str] = []
-        self._dropped: dict[str, str] = {}
+        self._unfitted: dict[str, str] = {}
         self._cells: InnerCells | None = None
         self._last_flops = np.nan
 
@@ -118,30 +113,22 @@ class Stack:
             If every member refuses the ladder, with each one's reason.
         """
         self._last_flops = float(ladder.rungs()["flops"].max())
-        self._fitted, self._dropped = {}, {}
+        self._fitted, self._unfitted = {}, {}
         for member in self.members:
             try:
-                self._fitted[member.name] = member.make(member.name, self.seed, **member.settings).fit(
-                    ladder, pool=pool
-                )
+                self._fitted[member.name] = member.make(self.seed).fit(ladder, pool=pool)
             except (GateError, InputError) as error:
-                self._dropped[member.name] = str(error)
-        self._kept = self._usable(list(self._fitted))
-        used = [member for member in self.members if member.name in self._kept]
+                self._unfitted[member.name] = str(error)
+        if not self._fitted:
+            raise self._nobody(self._unfitted)
+        used = [member for member in self.members if member.name in self._fitted]
         inner = self.inner if len(used) > 1 else InnerSettings(cuts=0)  # one member has all the weight anyhow
         self._cells = inner_cells(used, ladder, pool, self.seed, inner)
         return self
 
-    def _usable(self, names: Sequence[str]) -> list[str]:
-        """Members whose gate was passed, or all of them where none was; the others are dropped."""
-        if not names:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self._dropped.items())
-            raise InputError(f"no member of '{self.name}' can be used here; {reasons}")
-        passed = [name for name in names if gate_passed(self._fitted[name])]
-        for name in names if passed else ():
-            if name not in passed:
-                self._dropped[name] = NOT_CONVERGED
-        return passed or list(names)
+    def _nobody(self, reasons: Mapping[str, str]) -> InputError:
+        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        return InputError(f"no member of '{self.name}' can be used here; {listed}")
 
     @property
     def cells(self) -> InnerCells:
@@ -152,51 +139,62 @@ class Stack:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Weight of every member, 0 for those that were dropped; they sum to 1."""
-        return dict.fromkeys(self.prior, 0.0) | dict(zip(self._kept, self._found().tolist(), strict=True))
+        """Weight of every member if none drops out at a forecast, 0 for those that refused the ladder."""
+        kept = list(self.cells.names)
+        return dict.fromkeys(self.prior, 0.0) | dict(zip(kept, self.weights_of(kept).tolist(), strict=True))
 
-    def _found(self) -> FloatArray:
-        """Weights of the members kept."""
-        place = [self.cells.names.index(name) for name in self._kept]
-        prior = np.array([self.prior[name] for name in self._kept])
+    def weights_of(self, kept: Sequence[str]) -> FloatArray:
+        """Weights of some members when the others are left out, ``(member,)``; they sum to 1."""
+        place = [self.cells.names.index(name) for name in kept]
+        prior = np.array([self.prior[name] for name in kept])
         return find_weights(self.cells.matrices[:, place][:, :, place], prior, self.strength)
 
     # ---------------------------------------------------------------- forecast
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         """Mix the members' draws: each joint draw is one of one member, observed and latent alike.
+
+        The diagnostics are those of the members of non-zero weight that sample, each quantity under its member's name.
 
         Raises
         ------
         InputError
             If every member refuses the targets.
         """
-        self._dropped = {name: why for name, why in self._dropped.items() if name not in self.cells.names}
         forecasts: dict[str, Forecast] = {}
+        dropped = dict(self._unfitted)
         for name in self.cells.names:
             try:
-                forecasts[name] = self._fitted[name].forecast(targets)
+                forecasts[name] = self._fitted[name].forecast(targets, explain=explain)
             except (GateError, InputError) as error:
-                self._dropped[name] = str(error)
-        self._kept = self._usable(list(forecasts))
-        used = [forecasts[name] for name in self._kept]
-        benchmarks = list(dict.fromkeys(name for forecast in used for name in forecast.benchmarks))
-        observed, latent = mix(used, self._found(), benchmarks, self.draws, self.seed)
+                dropped[name] = str(error)
+        if not forecasts:
+            raise self._nobody(dropped)
+        passed = {name: made for name, made in forecasts.items() if made.gate_passed}
+        dropped |= {name: NOT_CONVERGED for name in forecasts if passed and name not in passed}
+        mixture = Mixture(self, passed or forecasts, dropped)
+        benchmarks = mixture.benchmarks
+        observed, latent = mix(list(mixture.used.values()), mixture.weights, benchmarks, self.draws, self.seed)
         return Forecast.from_draws(
-            observed, latent, targets, benchmarks, self.name, self._facts(targets, forecasts, benchmarks)
+            observed,
+            latent,
+            targets,
+            benchmarks,
+            self.name,
+            self._facts(targets, mixture),
+            diagnostics=mixture.diagnostics(),
+            explanation=mixture.explanation() if explain else None,
         )
 
-    def _facts(
-        self, targets: Sequence[Target], forecasts: Mapping[str, Forecast], benchmarks: Sequence[str]
-    ) -> dict[str, Any]:
-        facts = {name: forecasts[name].facts for name in self._kept}
+    def _facts(self, targets: Sequence[Target], mixture: Mixture) -> dict[str, Any]:
+        facts = {name: made.facts for name, made in mixture.used.items()}
         shares = [own["share_extrapolating"] for own in facts.values() if own.get("share_extrapolating")]
         return {
             "decades": {target.name: float(np.log10(target.flops / self._last_flops)) for target in targets},
             **({"share_extrapolating": shares[0]} if shares else {}),
-            "stacking": self._record(),
+            "stacking": mixture.record(),
             "warnings": [
-                *self._warnings(forecasts, benchmarks),
+                *mixture.warnings(),
                 *(f"{name}: {text}" for name, own in facts.items() for text in own.get("warnings") or ()),
             ],
             "settings": {
@@ -208,9 +206,54 @@ class Stack:
             },
         }
 
-    def _record(self) -> dict[str, Any]:
+
+class Mixture:
+    """One forecast of a stack: the members that take part, their weights, and what is said of both.
+
+    Parameters
+    ----------
+    stack
+        Fitted.
+    used
+        Forecasts of the members that take part.
+    dropped
+        Why the others do not.
+    """
+
+    def __init__(self, stack: Stack, used: Mapping[str, Forecast], dropped: Mapping[str, str]) -> None:
+        self.stack, self.used, self.dropped = stack, dict(used), dict(dropped)
+        self.weights = stack.weights_of(list(used))
+        self.benchmarks = list(dict.fromkeys(name for made in used.values() for name in made.benchmarks))
+
+    def diagnostics(self) -> pd.DataFrame | None:
+        """Diagnostics of the members that sample; None where none does."""
+        tables = [
+            made.diagnostics.assign(quantity=f"{name}: " + made.diagnostics["quantity"].astype(str))
+            for name, made in self.used.items()
+            if made.diagnostics is not None
+        ]
+        return pd.concat(tables, ignore_index=True) if tables else None
+
+    def explanation(self) -> Explanation:
+        """That of the member of the largest weight that has one, and the posteriors of all, a group each."""
+        own = {name: made.explanation for name, made in self.used.items() if made.explanation is not None}
+        if not own:
+            return Explanation()
+        weights = dict(zip(self.used, self.weights.tolist(), strict=True))
+        largest = max(own, key=lambda name: weights[name])
+        nodes = {
+            f"/{name}{node.path if node.path != '/' else ''}": node.to_dataset(inherit=False)
+            for name, explanation in own.items()
+            if explanation.posterior is not None
+            for node in explanation.posterior.subtree
+            if node.has_data
+        }
+        return replace(own[largest], posterior=xr.DataTree.from_dict(nodes) if nodes else None)
+
+    def record(self) -> dict[str, Any]:
         """Weights and inner scores, as JSON holds them."""
-        cells, weights = self.cells, self.weights
+        cells, prior = self.stack.cells, self.stack.prior
+        weights = dict.fromkeys(prior, 0.0) | dict(zip(self.used, self.weights.tolist(), strict=True))
         count = len(cells.matrices)
         silent = {"answered": 0, "crps": float("nan"), "abs_error": float("nan")}
         own = {
@@ -223,67 +266,33 @@ class Stack:
         record: dict[str, Any] = {
             "cells": count,
             "members": [
-                {"name": name, "prior": self.prior[name], "weight": weights[name], **own.get(name, silent)}
-                for name in self.prior
+                {"name": name, "prior": prior[name], "weight": weights[name], **own.get(name, silent)} for name in prior
             ],
             "cuts": cells.summary(),
         }
         if count:
-            place = [cells.names.index(name) for name in self._kept]
+            place = [cells.names.index(name) for name in self.used]
             mean = cells.matrices.mean(axis=0)[np.ix_(place, place)]
-            prior = np.array([self.prior[name] for name in self._kept])
-            found, prior = self._found(), prior / prior.sum()
-            record["crps"] = {"weights": float(found @ mean @ found), "prior": float(prior @ mean @ prior)}
+            given = np.array([prior[name] for name in self.used])
+            found, given = self.weights, given / given.sum()
+            record["crps"] = {"weights": float(found @ mean @ found), "prior": float(given @ mean @ given)}
         return record
 
-    def _warnings(self, forecasts: Mapping[str, Forecast], benchmarks: Sequence[str]) -> list[str]:
-        found = [f"{name} has weight 0: {reason}" for name, reason in self._dropped.items()]
-        if len(self._kept) > 1 and not len(self.cells.matrices):
+    def warnings(self) -> list[str]:
+        """Who has no weight and why, and what the weights rest on."""
+        cells = self.stack.cells
+        found = [f"{name} has weight 0: {reason}" for name, reason in self.dropped.items()]
+        if len(self.used) > 1 and not len(cells.matrices):
             found.append(
-                f"no cut inside the ladder leaves {self.inner.min_rungs} rungs and a larger one: the members have "
-                "their prior weights"
+                f"no cut inside the ladder leaves {self.stack.inner.min_rungs} rungs and a larger one: the members "
+                "have their prior weights"
             )
-        found += [text for name, text in self.cells.refusals if name in self._kept]
-        for name in self._kept:
-            lacking = [benchmark for benchmark in benchmarks if benchmark not in forecasts[name].benchmarks]
+        found += [text for name, text in cells.refusals if name in self.used]
+        for name, made in self.used.items():
+            lacking = [benchmark for benchmark in self.benchmarks if benchmark not in made.benchmarks]
             if lacking:
                 found.append(f"{name} does not forecast {', '.join(lacking)}: the others' draws stand there alone")
         return found
-
-
-class SampledStack(Stack):
-    """A stack with members that sample; satisfies `bayes_cod.forecaster.Sampled` too."""
-
-    def _sampled(self) -> dict[str, Sampled]:
-        """Members of non-zero weight that sample."""
-        found = ((name, self._fitted[name]) for name in self._kept)
-        return {name: member for name, member in found if isinstance(member, Sampled)}
-
-    @property
-    def posterior(self) -> xr.DataTree:
-        """Posterior draws of the members that sample, one group each."""
-        return xr.DataTree.from_dict(
-            {
-                f"/{name}{node.path if node.path != '/' else ''}": node.to_dataset(inherit=False)
-                for name, member in self._sampled().items()
-                for node in member.posterior.subtree
-                if node.has_data
-            }
-        )
-
-    @property
-    def diagnostics(self) -> pd.DataFrame:
-        """Diagnostics of the members of non-zero weight; every quantity carries its member's name."""
-        tables = [
-            member.diagnostics.assign(quantity=f"{name}: " + member.diagnostics["quantity"].astype(str))
-            for name, member in self._sampled().items()
-        ]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=DIAGNOSTICS)
-
-    @property
-    def gate_passed(self) -> bool:
-        """Whether every member of non-zero weight passed its gate."""
-        return all(member.gate_passed for member in self._sampled().values())
 
 
 def make_stack(members: Sequence[Method], seed: int = 0, **settings: Any) -> Stack:
@@ -294,18 +303,12 @@ def make_stack(members: Sequence[Method], seed: int = 0, **settings: Any) -> Sta
     members, seed, **settings
         See `Stack`.
 
-    Returns
-    -------
-    Stack
-        A `SampledStack` if a member samples.
-
     Raises
     ------
     InputError
-        For unknown members or settings.
+        For unknown settings.
     """
-    sampled = [isinstance(member.make(member.name, seed, **member.settings), Sampled) for member in members]
     try:
-        return (SampledStack if any(sampled) else Stack)(members, seed, **settings)
+        return Stack(members, seed, **settings)
     except TypeError as error:
         raise InputError(f"a stack does not take these settings ({error}); see bayes_cod.stacking.forecaster") from None

@@ -11,16 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod.errors import GateError, InputError
-from bayes_cod.evaluation.cells import Fit, plan
-from bayes_cod.evaluation.jobs import Method, View
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import gate_passed
+from bayes_cod.forecasts import Forecast, Method, fit_and_forecast
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.ladder.splits import Split, View, split_ladder
 from bayes_cod.stacking.weights import mixture_matrix
 
 type FloatArray = NDArray[np.float64]
 
-NOT_CONVERGED = "the sampler did not converge"
 COLUMNS = ["family", "cut", "target", "benchmark", "member", "crps", "abs_error"]
 
 
@@ -112,16 +109,16 @@ def inner_cells(
     """
     names = tuple(member.name for member in members)
     matrices, rows, refusals = [], [], []
-    for fit, training, others in _cuts(ladder, pool, settings):
-        targets = _next(fit.targets, settings.ahead)
+    for split, training, others in _cuts(ladder, pool, settings):
+        targets = _next(split.targets, settings.ahead)
         answers: list[Forecast | None] = []
         for member in members:
             answer = _answer(member, seed, training, others, targets)
             answers.append(None if isinstance(answer, str) else answer)
             if isinstance(answer, str):
-                text = f"{member.name} refused the inner cut {fit.cut} and is scored as the worst there: {answer}"
+                text = f"{member.name} refused the inner cut {split.cut} and is scored as the worst there: {answer}"
                 refusals.append((member.name, text))
-        chosen = fit.cells[fit.cells["target"].isin([target.name for target in targets])]
+        chosen = split.cells[split.cells["target"].isin([target.name for target in targets])]
         for cell in chosen.to_dict("records"):
             place, truth = (str(cell["target"]), str(cell["benchmark"])), float(cell["truth"])
             draws = {
@@ -135,13 +132,15 @@ def inner_cells(
             worst = list(draws)[int(np.argmax(own_crps))]
             matrices.append(mixture_matrix([draws.get(name, draws[worst]) for name in names], truth))
             for (name, own), crps in zip(draws.items(), own_crps, strict=True):
-                rows.append((fit.family, fit.cut, *place, name, float(crps), float(abs(np.median(own) - truth))))
+                rows.append((split.family, split.cut, *place, name, float(crps), float(abs(np.median(own) - truth))))
     size = len(names)
     stacked = np.array(matrices, dtype=float).reshape(-1, size, size)
     return InnerCells(stacked, pd.DataFrame(rows, columns=COLUMNS), names, tuple(refusals))
 
 
-def _cuts(ladder: Ladder, pool: Ladder | None, settings: InnerSettings) -> Iterator[tuple[Fit, Ladder, Ladder | None]]:
+def _cuts(
+    ladder: Ladder, pool: Ladder | None, settings: InnerSettings
+) -> Iterator[tuple[Split, Ladder, Ladder | None]]:
     """Cuts with their training sets and pools: of the ladder, then of each family of the pool."""
     if not settings.cuts:
         return
@@ -153,11 +152,11 @@ def _cuts(ladder: Ladder, pool: Ladder | None, settings: InnerSettings) -> Itera
         views.append((family, View(pool.select(family=family), pool.select(models=rest) if rest else None)))
     for family, view in views:
         try:
-            fits = plan(view.own, families=[family], min_rungs=settings.min_rungs)
+            splits = split_ladder(view.own, families=[family], min_rungs=settings.min_rungs)
         except InputError:  # too few rungs to leave one out
-            fits = []
-        for fit in fits[-settings.cuts :]:
-            yield fit, *view.of(fit)
+            splits = []
+        for split in splits[-settings.cuts :]:
+            yield split, *view.of(split)
 
 
 def _next(targets: Sequence[Target], steps: int) -> list[Target]:
@@ -171,11 +170,9 @@ def _answer(
 ) -> Forecast | str:
     """A member's forecast, or why there is none."""
     try:
-        fitted = member.make(member.name, seed, **member.settings).fit(ladder, pool=pool)
-        forecast = fitted.forecast(targets)
+        return fit_and_forecast(member.make(seed), ladder, targets, pool=pool)
     except (GateError, InputError) as error:
         return str(error)
-    return forecast if gate_passed(fitted) else NOT_CONVERGED
 
 
 def _samples(forecast: Forecast, target: str, benchmark: str) -> FloatArray | None:

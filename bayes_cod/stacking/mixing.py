@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 
 type FloatArray = NDArray[np.float64]
 

@@ -50,7 +50,7 @@ def test_limits_that_leave_one_mixture() -> None:
         (Limits({"web": 0.6}, {"web": 0.5}), "'web' must have at least"),
         (Limits({"web": 0.6, "code": 0.6}), "smallest shares sum to"),
         (Limits({}, {"web": 0.2, "code": 0.2, "books": 0.2}), "largest to"),
-        (Limits(repetitions=0), "--repetitions"),
+        (Limits(repetitions=0), "`repetitions`"),
         (Limits(available={"code": -1.0}), "tokens available"),
     ],
 )

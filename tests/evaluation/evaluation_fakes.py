@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import GateError, InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts import Forecast, Method
 from bayes_cod.ladder import Ladder, Target
 
 FAMILIES = {"alpha": 5, "beta": 4, "gamma": 2}
@@ -51,7 +52,7 @@ class Fake:
         self.ladder, self.pool = ladder, pool
         return self
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         if self.seen:
             self._write_down(targets)
         rng = np.random.default_rng(self.seed)
@@ -81,7 +82,7 @@ class Fake:
 class Point(Fake):
     """The last rung's score, as one draw."""
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         names = self.ladder.benchmark_names
         points = [[self.last(name) for name in names] for _ in targets]
         return Forecast.from_points(points, targets, names, self.name)
@@ -97,7 +98,7 @@ class Fussy(Fake):
             raise InputError("too many rungs")
         return super().fit(ladder, pool=pool)
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         whole = super().forecast(targets)
         return Forecast(whole.draws.sel(benchmark=["one", "three"]), self.name)
 
@@ -105,7 +106,7 @@ class Fussy(Fake):
 class Selective(Fake):
     """Leaves out benchmark `three`, on which its chains disagree, and knows nothing of benchmark `two`."""
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         whole = super().forecast(targets)
         return Forecast(whole.draws.sel(benchmark=["one"]), self.name, {"refused": ["three"]})
 
@@ -113,13 +114,9 @@ class Selective(Fake):
 class Unconverged(Fake):
     """Has diagnostics, and those of its forecast fail."""
 
-    gate_passed = True
-    posterior = None
-    diagnostics = pd.DataFrame({"quantity": ["slope", "level"], "passed": [False, True]})
-
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
-        self.gate_passed = False
-        return super().forecast(targets)
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
+        failed = pd.DataFrame({"quantity": ["slope", "level"], "passed": [False, True]})
+        return replace(super().forecast(targets), diagnostics=failed)
 
 
 class Broken(Fake):
@@ -138,6 +135,11 @@ KINDS: dict[str, type[Fake]] = {
     "unconverged": Unconverged,
     "broken": Broken,
 }
+
+
+def fake_method(name: str, **settings: Any) -> Method:
+    """A method of one of the fakes."""
+    return Method(name, make_fake, settings)
 
 
 def make_fake(name: str, seed: int, **settings: Any) -> Fake:

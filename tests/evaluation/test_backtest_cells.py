@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from evaluation_fakes import BENCHMARKS, make_fake, small_ladder
+from evaluation_fakes import BENCHMARKS, fake_method, make_fake, small_ladder
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest
-from bayes_cod.evaluation.cells import COLUMNS, VALUES, plan
+from bayes_cod.evaluation import backtest
+from bayes_cod.evaluation.cells import COLUMNS, VALUES
 from bayes_cod.evaluation.jobs import job_seed, make_job
-from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES
+from bayes_cod.forecasts import Method
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES
+from bayes_cod.ladder.splits import split_ladder
 
 LADDER = small_ladder()
 
 
 def fake(name: str = "fake", **settings: Any) -> Method:
-    return Method(name, settings, make_fake)
+    return fake_method(name, **settings)
 
 
 def same(one: pd.DataFrame, two: pd.DataFrame) -> None:
@@ -34,7 +36,7 @@ def same(one: pd.DataFrame, two: pd.DataFrame) -> None:
 
 
 def test_cells_are_all_larger_models_above_every_cut() -> None:
-    cells = pd.concat([fit.cells for fit in plan(LADDER)])
+    cells = pd.concat([fit.cells for fit in split_ladder(LADDER)])
     pairs = cells.groupby(["family", "cut"])["target"].unique().map(list).to_dict()
     assert pairs == {
         ("alpha", "alpha-2"): ["alpha-3", "alpha-4"],
@@ -44,15 +46,15 @@ def test_cells_are_all_larger_models_above_every_cut() -> None:
 
 
 def test_a_benchmark_needs_enough_rungs_and_a_truth() -> None:
-    benchmarks = {(fit.family, fit.cut): fit.benchmarks for fit in plan(LADDER)}
+    benchmarks = {(fit.family, fit.cut): fit.benchmarks for fit in split_ladder(LADDER)}
     assert benchmarks["alpha", "alpha-2"] == ("one", "two")  # `three` has two rungs
     assert benchmarks["alpha", "alpha-3"] == BENCHMARKS
-    beta = next(fit for fit in plan(LADDER) if fit.family == "beta")
+    beta = next(fit for fit in split_ladder(LADDER) if fit.family == "beta")
     assert beta.benchmarks == BENCHMARKS and list(beta.cells["benchmark"]) == ["one", "two"]  # beta-3 lacks `three`
 
 
 def test_a_cell_s_description() -> None:
-    cells = pd.concat([fit.cells for fit in plan(LADDER)]).set_index(["cut", "target", "benchmark"])
+    cells = pd.concat([fit.cells for fit in split_ladder(LADDER)]).set_index(["cut", "target", "benchmark"])
     cell = cells.loc[("alpha-3", "alpha-4", "three")]
     assert cell["n_rungs"] == 3  # of four models, one did not answer
     assert cell["decades"] == pytest.approx(0.5)
@@ -67,15 +69,15 @@ def test_models_of_equal_compute_are_one_step() -> None:
     assert scores is not None
     more = scores[scores["model"] == "beta-2"].assign(model="beta-2b")
     ladder = replace(LADDER, models=pd.concat([LADDER.models, twin]), scores=pd.concat([scores, more]))
-    fits = plan(ladder, families=["beta"])
+    fits = split_ladder(ladder, families=["beta"])
     assert [(fit.cut, [target.name for target in fit.targets]) for fit in fits] == [("beta-2b", ["beta-3"])]
     assert set(fits[0].cells["n_rungs"]) == {4}
 
 
 def test_max_decades_and_min_rungs() -> None:
-    near = pd.concat([fit.cells for fit in plan(LADDER, max_decades=0.6)])
+    near = pd.concat([fit.cells for fit in split_ladder(LADDER, max_decades=0.6)])
     assert near["decades"].max() == pytest.approx(0.5)
-    two = pd.concat([fit.cells for fit in plan(LADDER, min_rungs=2)])
+    two = pd.concat([fit.cells for fit in split_ladder(LADDER, min_rungs=2)])
     assert {"alpha-1", "beta-1"} <= set(two["cut"])
 
 
@@ -83,16 +85,16 @@ def test_max_decades_and_min_rungs() -> None:
     ("choice", "match"),
     [
         ({"families": ["delta"]}, "unknown family 'delta'.*alpha"),
-        ({"families": ["gamma"]}, "family 'gamma' has 2 evaluated.*--min-rungs 3 needs 4"),
+        ({"families": ["gamma"]}, "family 'gamma' has 2 evaluated.*`min_rungs` 3 needs 4"),
         ({"families": ["alpha"], "max_decades": 0.1}, "within 0.1 decades"),
         ({"min_rungs": 9}, "no family of ladder 'small' has 9 rungs"),
-        ({"min_rungs": 0}, "--min-rungs is 0"),
-        ({"max_decades": -1.0}, "--max-decades is -1"),
+        ({"min_rungs": 0}, "`min_rungs` is 0"),
+        ({"max_decades": -1.0}, "`max_decades` is -1"),
     ],
 )
 def test_a_plan_without_cells_says_why(choice: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
-        plan(LADDER, **choice)
+        split_ladder(LADDER, **choice)
 
 
 # ---------------------------------------------------------------- what a method sees
@@ -126,7 +128,7 @@ def test_a_pool_from_elsewhere_never_holds_the_family_that_is_forecast(tmp_path:
 
 
 def test_another_pool_is_another_job() -> None:
-    (fit,) = plan(LADDER, families=["beta"])
+    (fit,) = split_ladder(LADDER, families=["beta"])
     keys = {
         make_job(fake(), fit, data_hash="x", seed=0, pool=pool).key
         for pool in ("none", LADDER.data_hash(), LADDER.select(family="alpha").data_hash())
@@ -192,7 +194,7 @@ def test_refusals_are_cells_with_their_reason() -> None:
     assert silent[list(VALUES)].isna().all(axis=None) and silent["truth"].notna().all()
     unconverged = cells[cells["method"] == "unconverged"]
     assert set(unconverged["status"]) == {"refused"}
-    assert unconverged["reason"].iloc[0] == "the sampler did not converge: 1 diagnostics failed (slope)"
+    assert unconverged["reason"].iloc[0].startswith("the sampler did not converge: 1 diagnostics failed (slope)")
 
 
 def test_a_refused_benchmark_is_a_refused_cell() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation_fakes import make_fake, small_ladder
+from evaluation_fakes import fake_method, small_ladder
 from scipy import stats
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest, summarise
+from bayes_cod.evaluation import backtest, summarise
 from bayes_cod.plots import evaluation as plots
 
-CELLS = backtest(small_ladder(), [Method(name, {}, make_fake) for name in ("fake", "other", "point")], min_rungs=2)
+CELLS = backtest(small_ladder(), [fake_method(name) for name in ("fake", "other", "point")], min_rungs=2)
 
 
 def test_reliability() -> None:

@@ -8,9 +8,10 @@ import pytest
 from evaluation_fakes import make_fake
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest
-from bayes_cod.evaluation.cells import plan
+from bayes_cod.evaluation import backtest
+from bayes_cod.forecasts import Method
 from bayes_cod.ladder import Ladder
+from bayes_cod.ladder.splits import split_ladder
 
 SIZES, RATIOS = (1e8, 2e8, 4e8), (5.0, 20.0, 80.0)
 
@@ -28,7 +29,7 @@ def grid() -> Ladder:
 
 
 def test_a_cut_by_size_keeps_all_runs_of_the_sizes_below() -> None:
-    fits = {fit.models: fit for fit in plan(grid(), cut_by="params")}
+    fits = {fit.models: fit for fit in split_ladder(grid(), cut_by="params")}
     assert [len(models) for models in fits] == [3, 6]
     first, second = fits.values()
     assert {target.params for target in first.targets} == {2e8, 4e8}
@@ -37,7 +38,7 @@ def test_a_cut_by_size_keeps_all_runs_of_the_sizes_below() -> None:
 
 
 def test_a_larger_size_of_less_compute_is_a_target() -> None:
-    (_, second) = plan(grid(), cut_by="params")
+    (_, second) = split_ladder(grid(), cut_by="params")
     cells = second.cells.set_index("target")
     assert cells.loc["4e+08x5", "decades"] == pytest.approx(np.log10(4 * 5 / 80))
     assert cells.loc["4e+08x80", "decades"] == pytest.approx(np.log10(4))
@@ -59,11 +60,11 @@ def test_no_result_of_a_larger_size_is_shown() -> None:
         made.fit = watched
         return made
 
-    cells = backtest(grid(), [Method("fake", {}, make)], cut_by="params")
+    cells = backtest(grid(), [Method("fake", make)], cut_by="params")
     assert [len(names) for names in seen if names] == [3, 6]
     assert (cells["status"] == "ok").all()
 
 
 def test_another_order_is_refused() -> None:
-    with pytest.raises(InputError, match="--cut-by is 'tokens'; expected 'flops' or 'params'"):
-        plan(grid(), cut_by="tokens")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="`cut_by` is 'tokens'; expected 'flops' or 'params'"):
+        split_ladder(grid(), cut_by="tokens")  # type: ignore[arg-type]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from evaluation_fakes import make_fake, small_ladder
+from evaluation_fakes import fake_method, small_ladder
 from scipy import stats
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest, best_baseline, common_cells, paired, summarise, summary_table
+from bayes_cod.evaluation import backtest, best_baseline, common_cells, paired, summarise, summary_table
 from bayes_cod.evaluation.cells import COLUMNS
-from bayes_cod.evaluation.clusters import clustered_mean, clustered_skill
+from bayes_cod.scoring.standard_errors import clustered_mean, clustered_skill
 
 
 def cells(crps: dict[str, list[float]], targets: list[str], cuts: list[str] | None = None) -> pd.DataFrame:
@@ -179,7 +179,7 @@ def test_targets_within_the_rungs_compute_have_a_group() -> None:
 
 def test_summary_table_has_every_grouping() -> None:
     ladder = small_ladder()
-    found = backtest(ladder, [Method("fake", {}, make_fake), Method("point", {}, make_fake)])
+    found = backtest(ladder, [fake_method("fake"), fake_method("point")])
     table = summary_table(found)
     assert list(table.columns[:3]) == ["grouping", "group", "method"]
     assert set(table["grouping"]) == {"all", "ladder", "family", "benchmark", "n_rungs", "decades_bin"}

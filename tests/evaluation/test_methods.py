@@ -7,16 +7,17 @@ import sys
 
 import pytest
 
-from bayes_cod import methods, published
+from bayes_cod import published
+from bayes_cod import registry as methods
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation import jobs
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.forecasts.forecaster import Forecaster
 
 
 def test_kinds() -> None:
     assert methods.names("baselines") == list(published.REGISTRY)
     assert set(methods.names("all")) == set(published.names())
-    assert methods.names("bayesian") == list(methods.BAYESIAN)
+    assert methods.names("bayesian") == ["bayes-cod", "bayes-flp", "bayes-flpm"]
     with pytest.raises(InputError, match="unknown kind of method 'some'"):
         methods.names("some")
 
@@ -29,13 +30,13 @@ def test_point_methods_are_made_by_name(name: str) -> None:
 
 def test_lists_are_resolved_in_order_and_once() -> None:
     assert methods.resolve(["fp, cod", "fp"]) == ["fp", "cod"]
-    assert methods.resolve(["bayesian", "baselines"]) == [*methods.BAYESIAN, *published.REGISTRY]
+    assert methods.resolve(["bayesian", "baselines"]) == [*methods.names("bayesian"), *published.REGISTRY]
     assert methods.resolve(["exponential+bootstrap,all"])[0] == "exponential+bootstrap"
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["cod,nonsense"], ["cod+magic"]])
 def test_unknown_methods_are_named(words: list[str]) -> None:
-    with pytest.raises(InputError, match=r"unknown method '.*'; the methods are: bayes-cod, bayes-cod-clusters, .*cod"):
+    with pytest.raises(InputError, match=r"unknown method '.*'; the methods are: bayes-cod, bayes-flp, .*cod"):
         methods.resolve(words)
 
 
@@ -51,7 +52,7 @@ def test_point_methods_take_no_settings() -> None:
 
 def test_point_methods_do_not_load_pymc() -> None:
     code = (
-        "import sys; from bayes_cod import methods; methods.make('cod+bootstrap', 0); sys.exit('pymc' in sys.modules)"
+        "import sys; from bayes_cod import registry; registry.make('cod+bootstrap', 0); sys.exit('pymc' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

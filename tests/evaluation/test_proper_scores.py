@@ -8,7 +8,7 @@ import scoringrules as sr
 from scipy import stats
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import scores
+from bayes_cod.scoring import proper as scores
 
 M = 20_001
 GRID = (np.arange(M) + 0.5) / M

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from evaluation_fakes import make_fake, small_ladder
+from evaluation_fakes import fake_method, small_ladder
 from helpers import run
 from scipy.stats import norm
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import Method, backtest, best_baseline
+from bayes_cod.evaluation import backtest, best_baseline
 from bayes_cod.evaluation.recalibration import Recalibration, read_cells, scored_methods
-from bayes_cod.forecast import Forecast, mean_over_benchmarks
+from bayes_cod.forecasts.forecast import Forecast, mean_over_benchmarks
 from bayes_cod.ladder import Target
 
 TARGETS = [Target("big", 1e22, "new"), Target("bigger", 1e23, "new")]
@@ -149,8 +149,8 @@ def test_scores_of_what_is_forecast_are_refused() -> None:
 def test_a_backtest_scores_the_same_forecasts_before_and_after() -> None:
     learnt = Recalibration.learn(cells_of(0.4, method="fake"), "fake")
     ladder = small_ladder()
-    cells = backtest(ladder, [Method("fake", make=make_fake, recalibration=learnt), Method("other", make=make_fake)])
-    plain = backtest(ladder, [Method("fake", make=make_fake)])
+    cells = backtest(ladder, [fake_method("fake"), fake_method("other")], recalibrations={"fake": learnt})
+    plain = backtest(ladder, [fake_method("fake")])
     by = {name: table.reset_index(drop=True) for name, table in cells.groupby("method")}
     assert set(by) == {"fake", "fake+recalibrated", "other"}
     pd.testing.assert_frame_equal(by["fake"].drop(columns="seconds"), plain.drop(columns="seconds"))
@@ -162,27 +162,27 @@ def test_a_backtest_scores_the_same_forecasts_before_and_after() -> None:
 
 def test_a_refused_fit_is_refused_in_both_forms() -> None:
     learnt = Recalibration.learn(cells_of(0.4, method="unconverged"), "unconverged")
-    cells = backtest(small_ladder(), [Method("unconverged", make=make_fake, recalibration=learnt)])
+    cells = backtest(small_ladder(), [fake_method("unconverged")], recalibrations={"unconverged": learnt})
     counts = cells.groupby(["method", "status"]).size()
     assert counts["unconverged", "refused"] == counts["unconverged+recalibrated", "refused"] > 0
 
 
 def test_a_backtest_refuses_to_be_recalibrated_by_itself() -> None:
     ladder = small_ladder()
-    first = backtest(ladder, [Method("fake", make=make_fake)])
+    first = backtest(ladder, [fake_method("fake")])
     learnt = Recalibration.learn(first, "fake")
     with pytest.raises(InputError, match="must not know"):
-        backtest(ladder, [Method("fake", make=make_fake, recalibration=learnt)])
+        backtest(ladder, [fake_method("fake")], recalibrations={"fake": learnt})
     beta = Recalibration.learn(first[first["family"] == "beta"], "fake")
-    assert len(backtest(ladder, [Method("fake", make=make_fake, recalibration=beta)], families=["alpha"]))
+    assert len(backtest(ladder, [fake_method("fake")], recalibrations={"fake": beta}, families=["alpha"]))
 
 
 def test_a_recalibration_is_part_of_a_jobs_name(tmp_path: Path) -> None:
     counts = []
     for spread in (None, 0.4, 0.4, 2.0):
         learnt = None if spread is None else Recalibration.learn(cells_of(spread, method="fake"), "fake")
-        method = Method("fake", make=make_fake, recalibration=learnt)
-        backtest(small_ladder(), [method], folder=tmp_path)
+        given = {} if learnt is None else {"fake": learnt}
+        backtest(small_ladder(), [fake_method("fake")], folder=tmp_path, recalibrations=given)
         counts.append(len(list(tmp_path.glob("*.parquet"))))
     assert counts == [counts[0], 2 * counts[0], 2 * counts[0], 3 * counts[0]]
 
@@ -200,7 +200,7 @@ def test_cells_are_read_from_a_folder_or_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "no back-test is there; give the --out of 'bayes-cod backtest'"),
+        (None, "no back-test is there; give the folder that a back-test was written to"),
         ("", "is no table of cells"),
         ("a,b\n1,2,3\n4,5\n", "is no table of cells|has no column"),
         ("ladder,family\nx,y\n", "cells.csv: has no column cut, target, benchmark, method, status, pit, n_draws"),
@@ -270,7 +270,7 @@ def test_a_forecast_by_its_own_target_is_refused(ladder_folder: Path, earlier: P
 
 
 def test_a_forecast_by_another_methods_backtest_is_refused(ladder_folder: Path, earlier: Path, tmp_path: Path) -> None:
-    arguments = ("--method", "flp", "--recalibrate", earlier, "--out", tmp_path / "out")
+    arguments = ("--method", "bayes-flp", "--recalibrate", earlier, "--out", tmp_path / "out")
     code, _, stderr = run("forecast", ladder_folder, *arguments)
     assert code == 2 and "no scored intervals of 'bayes-flp'; it has of: bayes-cod" in stderr
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bayes_cod.models.power_scaling import moved, power_weights, sensitivity
+from bayes_cod.models.common.power_scaling import moved, power_weights, sensitivity
 
 SAMPLES = 40_000
 

@@ -12,18 +12,20 @@ from helpers import FakeBayes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from bayes_cod import InputError, plots, read_ladder
-from bayes_cod.planning import plan_forecast
+from bayes_cod import InputError, plots
+from bayes_cod import read as read_ladder
+from bayes_cod.ladder.request import make_request
 from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast, style
 from bayes_cod.plots.clusters import class_shares
 from bayes_cod.plots.curves import flops_grid
-from bayes_cod.run import Run, run_forecast
+from bayes_cod.results import Result
+from bayes_cod.results.make import make_result
 
 
 @pytest.fixture
-def run(ladder_folder: Path) -> Run:
-    plan = plan_forecast(read_ladder(ladder_folder), family="fam", targets=["large", "huge"])
-    return run_forecast(plan, FakeBayes(), settings={}, seed=0)
+def run(ladder_folder: Path) -> Result:
+    request = make_request(read_ladder(ladder_folder), family="fam", targets=["large", "huge"])
+    return make_result(request, FakeBayes(), seed=0)
 
 
 def texts(figure: Figure) -> str:
@@ -36,8 +38,8 @@ def texts(figure: Figure) -> str:
     return " | ".join(words)
 
 
-def test_forecast_shows_intervals_and_truth(run: Run) -> None:
-    figure = plot_forecast(run.forecast, run.plan.source, last_rung="middle")
+def test_forecast_shows_intervals_and_truth(run: Result) -> None:
+    figure = plot_forecast(run.forecast, run, last_rung="middle")
     words = texts(figure)
     assert len(figure.axes) == 2
     for text in (
@@ -57,48 +59,44 @@ def test_forecast_shows_intervals_and_truth(run: Run) -> None:
     assert tuple(np.asarray(narrow.get_xdata())) == run.forecast.interval("large", first, 0.5)
 
 
-def test_without_truth_the_legend_does_not_name_it(run: Run) -> None:
-    assert "truth" not in texts(plot_forecast(run.forecast, run.plan.source, targets=["huge"]))
+def test_without_truth_the_legend_does_not_name_it(run: Result) -> None:
+    assert "truth" not in texts(plot_forecast(run.forecast, run, targets=["huge"]))
     assert "truth" not in texts(plot_forecast(run.forecast))
 
 
-def test_unknown_targets(run: Run) -> None:
+def test_unknown_targets(run: Result) -> None:
     with pytest.raises(InputError, match="it has: large, huge"):
         plot_forecast(run.forecast, targets=["nope"])
 
 
-def test_curves_span_rungs_and_targets(run: Run) -> None:
-    grid = flops_grid(run.plan.rungs, run.forecast)
+def test_curves_span_rungs_and_targets(run: Result) -> None:
+    grid = flops_grid(run.rungs, run.forecast)
     assert grid[0] < 1e18 and grid[-1] > 1e22
-    fake = run.explained
-    assert fake is not None
-    figure = plot_curves(run.forecast, run.plan.source, run.plan.rungs, curves=fake.curves(grid))
+    figure = plot_curves(run.forecast, run, run.rungs, curves=run.explanation.curves)
     words = texts(figure)
     for text in ("arith", "logic", "training compute (FLOPs)", "score (points)", "chance", "latent score", "truth"):
         assert text in words
     assert figure.axes[0].get_xscale() == "log"
 
 
-def test_curves_without_a_fitted_curve(run: Run) -> None:
-    words = texts(plot_curves(run.forecast, run.plan.source, run.plan.rungs, benchmarks=["logic"]))
+def test_curves_without_a_fitted_curve(run: Result) -> None:
+    words = texts(plot_curves(run.forecast, run, run.rungs, benchmarks=["logic"]))
     assert "arith" not in words and "latent" not in words
 
 
-def test_clusters_and_classes(run: Run) -> None:
-    fake = run.explained
-    assert fake is not None
-    grid = flops_grid(run.plan.rungs, run.forecast)
-    figure = plot_clusters(fake.clusters(), fake.cluster_curves(grid), fake.cluster_observations())
+def test_clusters_and_classes(run: Result) -> None:
+    shown = run.explanation
+    assert shown.clusters is not None and shown.cluster_curves is not None and shown.cluster_observations is not None
+    figure = plot_clusters(shown.clusters, shown.cluster_curves, shown.cluster_observations)
     words = texts(figure)
     for text in ("arith", "logic", "pass rate (points)", "follows the law", "irregular"):
         assert text in words
-    assert "expected share of questions (%)" in texts(plot_classes(fake.clusters()))
+    assert "expected share of questions (%)" in texts(plot_classes(shown.clusters))
 
 
-def test_class_shares_sum_to_one_and_weigh_questions(run: Run) -> None:
-    fake = run.explained
-    assert fake is not None
-    table = fake.clusters()
+def test_class_shares_sum_to_one_and_weigh_questions(run: Result) -> None:
+    table = run.explanation.clusters
+    assert table is not None
     shares = class_shares(table)
     assert shares.sum(axis=1).to_numpy() == pytest.approx(1.0)
     own = table[table["benchmark"] == "arith"]
@@ -106,9 +104,9 @@ def test_class_shares_sum_to_one_and_weigh_questions(run: Run) -> None:
     assert shares.loc["arith", "law"] == pytest.approx(expected)
 
 
-def test_drawing_leaves_matplotlib_as_it_was(run: Run) -> None:
+def test_drawing_leaves_matplotlib_as_it_was(run: Result) -> None:
     before = dict(matplotlib.rcParams)
-    plot_forecast(run.forecast, run.plan.source)
+    plot_forecast(run.forecast, run)
     assert dict(matplotlib.rcParams) == before
 
 

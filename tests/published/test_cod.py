@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import reference_laws
 from synthetic import FLOPS, TARGET, item_ladder, models
 
 from bayes_cod import laws
@@ -19,27 +20,27 @@ METHODS = ["cod", "cod-quartic", "cod-nomap", "cod-kmeans", "cod-dbscan", "cod-m
 
 
 def questions(per_kind: int = 40) -> np.ndarray:
-    return np.repeat([laws.cod(C, *kind) for kind in KINDS], per_kind, axis=0)
+    return np.repeat([reference_laws.cod(C, *kind) for kind in KINDS], per_kind, axis=0)
 
 
 def truth() -> float:
-    return float(np.mean([laws.cod(TARGET.flops / 1e18, *kind) for kind in KINDS]))
+    return float(np.mean([reference_laws.cod(TARGET.flops / 1e18, *kind) for kind in KINDS]))
 
 
 @pytest.mark.parametrize("n_rungs", [6, 8])
 @pytest.mark.parametrize(("a", "b", "c", "g"), [*KINDS, (9.0, 0.3, 0.2, 0.25), (3.0, 0.15, 0.0, 0.1)])
 def test_law_is_recovered_from_exact_pass_rates(n_rungs: int, a: float, b: float, c: float, g: float) -> None:
     x = laws.decades(FLOPS[:n_rungs], FLOPS[n_rungs - 1])
-    fit = fit_laws(x, laws.cod(C[:n_rungs], a, b, c, g)[None], free_c=True, chance=None)[0]
+    fit = fit_laws(x, reference_laws.cod(C[:n_rungs], a, b, c, g)[None], free_c=True, chance=None)[0]
     assert fit.rss < 1e-9
     near = C[n_rungs - 1] * 5
-    assert fit(np.log10([5.0]))[0] == pytest.approx(laws.cod(near, a, b, c, g), abs=2e-3)
+    assert fit(np.log10([5.0]))[0] == pytest.approx(reference_laws.cod(near, a, b, c, g), abs=2e-3)
 
 
 def test_parameters_come_back_where_the_ladder_determines_them() -> None:
     c = np.logspace(0, 7, 15)
     x = np.log10(c / c[-1])
-    fit = fit_laws(x, laws.cod(c, 8.0, 0.4, 0.2, 0.15)[None], free_c=True, chance=None)[0]
+    fit = fit_laws(x, reference_laws.cod(c, 8.0, 0.4, 0.2, 0.15)[None], free_c=True, chance=None)[0]
     found_a, found_b = laws.from_decades(fit.alpha, fit.beta, c[-1], unit=1.0)
     np.testing.assert_allclose([found_a, found_b, fit.c, fit.g], [8.0, 0.4, 0.2, 0.15], rtol=1e-4)
 
@@ -72,7 +73,7 @@ def test_nothing_extrapolates_falls_back_on_one_law_and_says_so() -> None:
 
 def test_filter_has_the_papers_thresholds_in_a_unit_that_moves_with_the_ladder() -> None:
     def fit_of(a: float, b: float, c: float, flops: np.ndarray, unit: float) -> LawFit:
-        alpha, beta = laws.to_decades(a, b, flops[-1], unit)
+        alpha, beta = reference_laws.to_decades(a, b, flops[-1], unit)
         return LawFit(float(alpha), float(beta), c, 0.0, 4, 0.0)
 
     for factor in (1.0, 1e3):

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import reference_laws
 from synthetic import FLOPS, item_ladder, loss_ladder, score_ladder
 
 from bayes_cod import laws
@@ -75,7 +76,7 @@ def test_gadre() -> None:
     m = D / N
 
     def law(c: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-        return laws.overtraining_loss(c / 1e20, ratio / 100, 1.8, 0.5, 0.4, 0.12)
+        return reference_laws.overtraining_loss(c / 1e20, ratio / 100, 1.8, 0.5, 0.4, 0.12)
 
     def to_score(at: np.ndarray) -> np.ndarray:
         return 1 - laws.exponential_map(at, 0.85, 8.0, 1.3)
@@ -87,10 +88,10 @@ def test_gadre() -> None:
 
 
 def test_gadre_without_sizes_is_a_power_law_with_floor() -> None:
-    loss = laws.power_law_with_floor(FLOPS / 1e20, 1.2, 0.2, 1.7)
+    loss = reference_laws.power_law_with_floor(FLOPS / 1e20, 1.2, 0.2, 1.7)
     score = 1 - laws.exponential_map(loss, 0.9, 6.0, 1.2)
     target = Target("t", 3.8e24)
-    truth = laws.power_law_with_floor(3.8e4, 1.2, 0.2, 1.7)
+    truth = reference_laws.power_law_with_floor(3.8e4, 1.2, 0.2, 1.7)
     expected = 1 - laws.exponential_map(truth, 0.9, 6.0, 1.2)
     assert make("gadre", 0).fit(loss_ladder(loss, score)).points([target])[0, 0] == pytest.approx(expected, abs=1e-3)
 
@@ -115,8 +116,8 @@ def mixture_ladder():
 
     def law(c: np.ndarray, mix: np.ndarray) -> np.ndarray:
         total, parts = np.log(c / 1e20), np.log(c[:, None] / 1e20 * mix)
-        web = laws.domain_loss(total, parts, 0.9, -0.03, np.array([-0.06, -0.01]))
-        code = laws.domain_loss(total, parts, 0.4, -0.03, np.array([-0.01, -0.08]))
+        web = reference_laws.domain_loss(total, parts, 0.9, -0.03, np.array([-0.06, -0.01]))
+        code = reference_laws.domain_loss(total, parts, 0.4, -0.03, np.array([-0.01, -0.08]))
         return np.stack([web, code], axis=1)
 
     def to_score(loss: np.ndarray) -> np.ndarray:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import reference_laws
 from synthetic import FLOPS, TARGET, score_ladder
 
 from bayes_cod import laws
 from bayes_cod.errors import InputError
-from bayes_cod.forecaster import Forecaster
+from bayes_cod.forecasts.forecaster import Forecaster
 from bayes_cod.ladder import Target
 from bayes_cod.published import REGISTRY, make, names
 
@@ -20,29 +21,29 @@ def point(method: str, law, chance: float = 0.0, n_rungs: int = len(FLOPS)) -> t
 
 @pytest.mark.parametrize(("a", "b", "c", "g"), [(4.0, 0.2, 0.1, 0.0), (8.0, 0.35, 0.3, 0.25), (20.0, 0.3, 0.0, 0.1)])
 def test_exponential(a: float, b: float, c: float, g: float) -> None:
-    forecast, truth = point("exponential", lambda x: laws.end_to_end_exponential(x, a, b, c, g), g)
+    forecast, truth = point("exponential", lambda x: reference_laws.end_to_end_exponential(x, a, b, c, g), g)
     assert forecast == pytest.approx(truth, abs=1e-5)
 
 
 @pytest.mark.parametrize("n_rungs", [2, 3])
 def test_exponential_on_short_ladders_is_exp_of_a_power_law(n_rungs: int) -> None:
-    forecast, truth = point("exponential", lambda x: laws.cod_f3(x, 4.0, 0.2), 0.0, n_rungs)
+    forecast, truth = point("exponential", lambda x: reference_laws.cod_f3(x, 4.0, 0.2), 0.0, n_rungs)
     assert forecast == pytest.approx(truth, abs=1e-5)
 
 
 def test_pass_rate() -> None:
-    forecast, truth = point("passrate", lambda x: laws.cod_f3(x, 9.0, 0.25))
+    forecast, truth = point("passrate", lambda x: reference_laws.cod_f3(x, 9.0, 0.25))
     assert forecast == pytest.approx(truth, abs=1e-9)
 
 
 def test_direct() -> None:
-    forecast, truth = point("direct", lambda x: laws.direct_power_law(x, 6.0, 0.25, 0.25), 0.25)
+    forecast, truth = point("direct", lambda x: reference_laws.direct_power_law(x, 6.0, 0.25, 0.25), 0.25)
     assert forecast == pytest.approx(truth, abs=1e-9)
 
 
 def test_direct_leaves_out_rungs_near_chance() -> None:
     def law(x: np.ndarray) -> np.ndarray:
-        return np.where(x < 500, 0.25, laws.direct_power_law(x, 6.0, 0.25, 0.25))
+        return np.where(x < 500, 0.25, reference_laws.direct_power_law(x, 6.0, 0.25, 0.25))
 
     forecast, truth = point("direct", law, 0.25)
     assert forecast == pytest.approx(truth, abs=1e-9)
@@ -69,21 +70,23 @@ def test_sigmoid(high: float, slope: float, mid: float, chance: float) -> None:
 
 
 def test_bnsl_without_break() -> None:
-    forecast, truth = point("bnsl", lambda x: 1 - laws.broken_power_law(x, 0.1, 2.0, 0.25, [], [], []), n_rungs=6)
+    forecast, truth = point(
+        "bnsl", lambda x: 1 - reference_laws.broken_power_law(x, 0.1, 2.0, 0.25, [], [], []), n_rungs=6
+    )
     assert forecast == pytest.approx(truth, abs=1e-4)
 
 
 def test_bnsl_with_one_break() -> None:
     def law(x: np.ndarray) -> np.ndarray:
-        return 1 - laws.broken_power_law(x / C[-1], 0.05, 0.35, 0.05, [0.03], [0.25], [0.4])
+        return 1 - reference_laws.broken_power_law(x / C[-1], 0.05, 0.35, 0.05, [0.03], [0.25], [0.4])
 
     forecast, truth = point("bnsl", law)
     assert forecast == pytest.approx(truth, abs=0.02)  # six parameters on eight points
 
 
 def test_last_rung() -> None:
-    forecast, _ = point("last-rung", lambda x: laws.cod_f3(x, 9.0, 0.25))
-    assert forecast == pytest.approx(laws.cod_f3(C[-1], 9.0, 0.25))
+    forecast, _ = point("last-rung", lambda x: reference_laws.cod_f3(x, 9.0, 0.25))
+    assert forecast == pytest.approx(reference_laws.cod_f3(C[-1], 9.0, 0.25))
 
 
 @pytest.mark.parametrize("name", ["exponential", "passrate", "direct", "fp", "sigmoid", "bnsl", "last-rung"])
@@ -129,7 +132,7 @@ def test_too_few_rungs_are_told() -> None:
 
 
 def test_forecast_has_targets_benchmarks_and_distance() -> None:
-    ladder = score_ladder({"x": laws.cod_f3(C, 9.0, 0.25), "y": laws.cod_f3(C, 5.0, 0.2)})
+    ladder = score_ladder({"x": reference_laws.cod_f3(C, 9.0, 0.25), "y": reference_laws.cod_f3(C, 5.0, 0.2)})
     forecast = make("exponential", 0).fit(ladder).forecast([TARGET])
     assert forecast.benchmarks == ["x", "y"]
     assert forecast.targets == ["target"]

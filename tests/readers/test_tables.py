@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from helpers import MODELS, items_text, write_ladder
 
-from bayes_cod import read_ladder
+from bayes_cod import read as read_ladder
 
 FOLDERS = {  # name: (families with two rungs, benchmarks, tables besides models)
     "base_items": (5, 5, {"items"}),

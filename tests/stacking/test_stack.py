@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from helpers import FakeBayes
 
-from bayes_cod import methods
+from bayes_cod import registry as methods
 from bayes_cod.errors import GateError, InputError
-from bayes_cod.evaluation import Method, backtest, best_baseline
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Forecaster, Sampled
+from bayes_cod.evaluation import backtest, best_baseline
+from bayes_cod.forecasts import Forecaster, Method
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.planning import plan_forecast
+from bayes_cod.ladder.request import make_request
 from bayes_cod.report.build import build_report
-from bayes_cod.run import run_forecast
-from bayes_cod.stacking.forecaster import SampledStack, Stack, make_stack
+from bayes_cod.results.make import make_result
+from bayes_cod.stacking.forecaster import Stack, make_stack
 from bayes_cod.stacking.inner import InnerSettings, inner_cells
 
 FLOPS = 10.0 ** np.arange(18, 24)
@@ -55,7 +55,7 @@ class Fake:
             raise InputError(f"needs {self.needs} rungs")
         return self
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         if self.refuses in [target.name for target in targets]:
             raise GateError("not here")
         rng = np.random.default_rng(self.seed)
@@ -72,12 +72,16 @@ class Fake:
 
 def fakes(**made: dict[str, Any]) -> list[Method]:
     return [
-        Method(name, settings, lambda _, seed, **given: Fake(seed=seed, **given)) for name, settings in made.items()
+        Method(name, lambda _, seed, **given: Fake(seed=seed, **given), settings) for name, settings in made.items()
     ]
 
 
 def bayes(name: str = "fake-bayes", gate_passed: bool = True) -> Method:
-    return Method(name, {}, lambda _, seed: FakeBayes(seed, gate_passed=gate_passed))
+    return Method(name, lambda _, seed: FakeBayes(seed, gate_passed=gate_passed))
+
+
+def weights_in(made: Forecast) -> dict[str, float]:
+    return {member["name"]: member["weight"] for member in made.facts["stacking"]["members"]}
 
 
 TARGET = [Target("huge", 1e24)]
@@ -138,8 +142,9 @@ def test_members_that_refuse_have_no_weight() -> None:
     assert stack.forecast(TARGET).facts["warnings"] == ["never has weight 0: needs 9 rungs"]
     late = make_stack(fakes(good=GOOD, shy={"bias": 0.0, "refuses": "huge"})).fit(line())
     assert late.weights["shy"] > 0.4
-    assert late.forecast(TARGET).facts["warnings"] == ["shy has weight 0: not here"]
-    assert late.weights == {"good": 1.0, "shy": 0.0}
+    made = late.forecast(TARGET)
+    assert made.facts["warnings"] == ["shy has weight 0: not here"]
+    assert weights_in(made) == {"good": 1.0, "shy": 0.0}
     with pytest.raises(InputError, match="no member of 'stack:never' can be used here; never: needs 9 rungs"):
         make_stack(fakes(never={"bias": 0.0, "needs": 9})).fit(line())
 
@@ -152,28 +157,30 @@ def test_same_seed_same_draws_and_observed_is_wider() -> None:
 
 
 def test_gates_and_diagnostics() -> None:
-    assert not isinstance(make_stack(fakes(good=GOOD)), Sampled)
+    points = make_stack(fakes(good=GOOD)).fit(line())
+    assert isinstance(points, Forecaster) and points.forecast(TARGET).diagnostics is None
     stack = make_stack([bayes("one"), bayes("two"), *fakes(good=GOOD)]).fit(line())
-    assert isinstance(stack, SampledStack) and isinstance(stack, Sampled) and isinstance(stack, Forecaster)
-    assert stack.gate_passed
-    assert list(stack.diagnostics["quantity"][:2]) == ["one: slope", "one: level"] and len(stack.diagnostics) == 8
-    assert set(stack.posterior.children) == {"one", "two"}
-    assert "slope" in stack.posterior["one/posterior"]
+    made = stack.forecast(TARGET, explain=True)
+    assert made.gate_passed and made.diagnostics is not None and made.explanation is not None
+    assert list(made.diagnostics["quantity"][:2]) == ["one: slope", "one: level"] and len(made.diagnostics) == 8
+    posterior = made.explanation.posterior
+    assert posterior is not None and set(posterior.children) == {"one", "two"}
+    assert "slope" in posterior["one/posterior"]
 
 
 def test_a_member_whose_gate_fails_has_no_weight() -> None:
     stack = make_stack([bayes("failed", gate_passed=False), *fakes(good=GOOD)]).fit(line())
-    assert isinstance(stack, SampledStack) and stack.gate_passed
-    assert stack.weights == {"failed": 0.0, "good": 1.0} and stack.diagnostics.empty
-    assert stack.forecast(TARGET).facts["warnings"][0] == "failed has weight 0: the sampler did not converge"
+    made = stack.forecast(TARGET)
+    assert made.gate_passed and made.diagnostics is None
+    assert weights_in(made) == {"failed": 0.0, "good": 1.0}
+    assert made.facts["warnings"][0] == "failed has weight 0: the sampler did not converge"
 
 
 def test_where_every_gate_fails_the_stacks_fails() -> None:
     stack = make_stack([bayes("one", gate_passed=False), bayes("two", gate_passed=False)]).fit(line())
-    assert isinstance(stack, SampledStack) and not stack.gate_passed
-    assert not stack.diagnostics["passed"].all()
-    stack.forecast(TARGET)
-    assert not stack.gate_passed and stack.weights == pytest.approx({"one": 0.5, "two": 0.5})
+    made = stack.forecast(TARGET)
+    assert not made.gate_passed and made.diagnostics is not None
+    assert weights_in(made) == pytest.approx({"one": 0.5, "two": 0.5})
 
 
 @pytest.mark.parametrize(
@@ -226,29 +233,29 @@ def test_settings_of_samplers_reach_the_members_that_sample() -> None:
     made = methods.make("stack:bayes-flp/fp", 0, sampling={"draws": 7})
     assert isinstance(made, Stack)
     assert [dict(member.settings) for member in made.members][1] == {}
-    assert made.members[0].settings["sampler"].draws == 7 and made.members[0].settings["sampler"].chains == 2
+    assert dict(made.members[0].settings) == {"sampling": {"draws": 7}}
     with pytest.raises(InputError, match="no member of 'stack-points' samples, so it takes none of: draws"):
         methods.make("stack-points", 0, sampling={"draws": 7})
 
 
 def test_a_back_test_resumes_and_no_stack_is_a_baseline(tmp_path: Path) -> None:
     name = "stack:exponential+bootstrap/passrate+bootstrap"
-    asked = [Method(name), Method("passrate+bootstrap")]
+    asked = [methods.method(name), methods.method("passrate+bootstrap")]
     first = backtest(line(5), asked, folder=tmp_path)
     done: list[int] = []
     again = backtest(line(5), asked, folder=tmp_path, progress=lambda n, *_: done.append(n))
     assert done == [4] and first.equals(again) and (first["status"] == "ok").all()
-    other = backtest(line(5), [Method(name, {"strength": 1.0})], folder=tmp_path)
+    other = backtest(line(5), [methods.method(name, strength=1.0)], folder=tmp_path)
     assert not other["crps"].equals(first.loc[first["method"] == name, "crps"].reset_index(drop=True))
     assert best_baseline(first) == "passrate+bootstrap"
 
 
 def test_weights_stand_in_the_record_and_the_report() -> None:
-    plan = plan_forecast(line(), targets=["fam5"])
-    run = run_forecast(plan, make_stack(fakes(bad=BAD, good=GOOD)), settings={}, seed=0)
-    record = run.record()["facts"]["stacking"]
+    request = make_request(line(), targets=["fam5"])
+    result = make_result(request, make_stack(fakes(bad=BAD, good=GOOD)), seed=0)
+    record = result.summary()["facts"]["stacking"]
     assert [member["name"] for member in record["members"]] == ["bad", "good"]
     assert record["members"][0]["crps"] > record["members"][1]["crps"]
     assert record["crps"]["weights"] < record["crps"]["prior"] and record["cells"] == 6
-    page = build_report(run)
+    page = build_report(result)
     assert "Stacking" in page and "found by forecasting larger rungs" in page

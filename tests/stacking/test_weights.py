@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bayes_cod.errors import InputError
-from bayes_cod.evaluation import scores
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Target
+from bayes_cod.scoring import proper as scores
 from bayes_cod.stacking.mixing import mix, shares
 from bayes_cod.stacking.weights import find_weights, mixture_matrix
 

@@ -10,7 +10,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, softmax
 
-from bayes_cod.models.categorical import draw_option
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.grouping import Evidence
 from bayes_cod.models.cod.marginal import evaluate
@@ -18,6 +17,7 @@ from bayes_cod.models.cod.path_graph import OF_READINGS, PathShape, arrays, fixe
 from bayes_cod.models.cod.predict import Draws
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.cod.readings import Reading
+from bayes_cod.models.common.categorical import draw_option
 
 type FloatArray = NDArray[np.float64]
 

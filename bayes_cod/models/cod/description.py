@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bayes_cod.models.categorical import draw_option
 from bayes_cod.models.cod.arrays import observed_rates
 from bayes_cod.models.cod.graph import LAW, TAIL_DEGREES
 from bayes_cod.models.cod.grouping import Group
 from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.common.categorical import draw_option
 
 type FloatArray = NDArray[np.float64]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Self
@@ -13,10 +14,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts import Explanation, Forecast
+from bayes_cod.forecasts.explanation import compute_grid
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.models import sampling as mcmc
 from bayes_cod.models.cod import conditional, graph, path_graph
 from bayes_cod.models.cod.anchors import with_anchors
 from bayes_cod.models.cod.arrays import Shape, arrays
@@ -28,7 +30,7 @@ from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.cod.readings import Reading
 from bayes_cod.models.cod.rung_check import rung_check
 from bayes_cod.models.cod.sensitivity import forecast_sensitivity
-from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 
 FAR_DECADES = 2.0
 NEAR_CHANCE = 0.02
@@ -44,18 +46,20 @@ _models = CompiledModels()
 class BayesianCOD:
     """Hierarchical laws over benchmarks and clusters of questions, with effective compute as a random walk.
 
-    Satisfies `bayes_cod.forecaster.Forecaster`, `Explained` and `Checked`.
+    Satisfies `bayes_cod.forecasts.Forecaster`.
 
     Parameters
     ----------
     seed
         Seed of the split of trials, the sampler and the noise ahead.
     priors
-        See `Priors`; or a `LearntPrior`, which also tells what it was learnt from.
+        See `Priors`; or a `LearntPrior` (or its record), which also says what it was learnt from.
     grouping
         See `GroupingSettings`.
     sampler
         See `SamplerSettings`.
+    sampling
+        Settings that replace single ones of the sampler (`draws`, `chains`, ...).
     name
         How the method is called in tables.
     anchors
@@ -68,9 +72,10 @@ class BayesianCOD:
         self,
         seed: int = 0,
         *,
-        priors: Priors | LearntPrior | None = None,
+        priors: Priors | LearntPrior | Mapping[str, Any] | None = None,
         grouping: GroupingSettings | None = None,
         sampler: SamplerSettings | None = None,
+        sampling: Mapping[str, Any] | None = None,
         name: str = "bayes-cod",
         anchors: Ladder | None = None,
         retry: bool = True,
@@ -78,10 +83,12 @@ class BayesianCOD:
         self.seed = seed
         self.retry = retry
         self.anchors = anchors
+        if isinstance(priors, Mapping):
+            priors = LearntPrior.of(priors)
         self.learnt = priors if isinstance(priors, LearntPrior) else None
         self.priors = priors.priors if isinstance(priors, LearntPrior) else priors or Priors()
         self.grouping = grouping or GroupingSettings()
-        self.sampler = sampler or SAMPLER
+        self.sampler = replace(sampler or SAMPLER, **(sampling or {}))
         self._name = name
         self._evidence: Evidence | None = None
         self._readings: list[list[Reading]] | None = None
@@ -140,7 +147,7 @@ class BayesianCOD:
             compiled = _models.get(shape, lambda: graph.build(shape))
             data = arrays(together, shape, self.priors)
             self._readings = None
-        self._sample = partial(sampling.sample, compiled, data, self.sampler, self.seed)
+        self._sample = partial(mcmc.sample, compiled, data, self.sampler, self.seed)
         self._draw(retry=False)
         self._judged(())
         return self
@@ -187,7 +194,7 @@ class BayesianCOD:
     def _judge(self, decades: NDArray[np.float64], labels: Sequence[str]) -> Gate:
         evidence, draws, tree = self._fitted()
         latent = predict(evidence, draws, decades, self.priors, self.seed).latent
-        return sampling.gate(sampling.by_label("latent score", evidence.benchmarks, labels, latent, tree), tree)
+        return mcmc.gate(mcmc.by_label("latent score", evidence.benchmarks, labels, latent, tree), tree)
 
     @property
     def draws(self) -> Draws:
@@ -201,10 +208,11 @@ class BayesianCOD:
 
     # ---------------------------------------------------------------- forecast
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         """Posterior predictive scores of targets on every benchmark of the fitted ladder.
 
-        Draws that do not pass the gate at a target are drawn once more, longer, unless the fit has done so.
+        Draws that do not pass the gate at a target are drawn once more, longer, unless the fit has done so; the fit
+        keeps its own.
 
         Raises
         ------
@@ -214,12 +222,37 @@ class BayesianCOD:
         self._fitted()
         if not targets:
             raise InputError("no target was given; name one, or give its compute in FLOPs")
+        return copy(self)._forecast(targets, explain)
+
+    def _forecast(self, targets: Sequence[Target], explain: bool) -> Forecast:
+        """Of a copy, whose draws may be other ones afterwards."""
         self._judged(targets)
+        assert self._gate is not None
         evidence, draws, _ = self._fitted()
         decades = self._decades(targets)
         scores = predict(evidence, draws, decades, self.priors, self.seed)
-        return Forecast.from_draws(
-            scores.observed, scores.latent, targets, evidence.benchmarks, self.name, self._facts(targets, decades)
+        forecast = Forecast.from_draws(
+            scores.observed,
+            scores.latent,
+            targets,
+            evidence.benchmarks,
+            self.name,
+            self._facts(targets, decades),
+            diagnostics=self._gate.table,
+        )
+        return replace(forecast, explanation=self._explanation(forecast, targets)) if explain else forecast
+
+    def _explanation(self, forecast: Forecast, targets: Sequence[Target]) -> Explanation:
+        evidence, _, tree = self._fitted()
+        grid = compute_grid(evidence.rungs["flops"], [target.flops for target in targets])
+        return Explanation(
+            curves=self.curves(grid),
+            clusters=self.clusters(),
+            cluster_curves=self.cluster_curves(grid),
+            cluster_observations=self.cluster_observations(),
+            prior_sensitivity=self.prior_sensitivity(forecast),
+            rung_check=self.rung_check(),
+            posterior=tree,
         )
 
     def _decades(self, targets: Sequence[Target]) -> NDArray[np.float64]:
@@ -400,11 +433,6 @@ class BayesianCOD:
         -------
         pandas.DataFrame
             See `bayes_cod.models.cod.sensitivity.forecast_sensitivity`.
-
-        Raises
-        ------
-        InputError
-            If the forecast has not as many draws as the fit: it was made by another one, or before a retry.
         """
         evidence, draws, tree = self._fitted()
         if forecast.draws.sizes["sample"] != len(draws):

@@ -15,14 +15,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_cod import sampling
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
+from bayes_cod.models import sampling
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.grouping import GroupingSettings
 from bayes_cod.models.cod.learnt_prior import LearntPrior, LeftOut, Source
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch import basic as numba_dispatch
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from bayes_cod.models.with_gradient import WithGradient, version_of
+from bayes_cod.models.common.with_gradient import WithGradient, version_of
 
 type FloatArray = NDArray[np.float64]
 

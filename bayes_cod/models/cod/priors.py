@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayes_cod.models.hyperparameters import Hyperparameters
+from bayes_cod.models.common.hyperparameters import Hyperparameters
 
 CHANCE_SHAPE = 1.2  # second parameter of the multiplier of chance: most weak models lose little of it
 

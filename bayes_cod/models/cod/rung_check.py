@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayes_cod.evaluation.scores import pit
 from bayes_cod.models.cod.arrays import observed_rates, total_rates
 from bayes_cod.models.cod.effective_compute import curved
 from bayes_cod.models.cod.graph import LAW
 from bayes_cod.models.cod.grouping import Evidence
 from bayes_cod.models.cod.predict import Draws, evaluated, jumps_ahead, pass_rates, persistent_path
 from bayes_cod.models.cod.priors import Priors
+from bayes_cod.scoring.proper import pit
 
 type FloatArray = NDArray[np.float64]
 

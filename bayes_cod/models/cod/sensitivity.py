@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from scipy.special import logit
 from scipy.stats import beta, multivariate_normal, norm
 
-from bayes_cod.checks import EVALUATIONS
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts.checks import EVALUATIONS
+from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.models.cod.grouping import Evidence
 from bayes_cod.models.cod.predict import Draws
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 from bayes_cod.models.cod.rung_check import Seen, log_likelihood
-from bayes_cod.models.power_scaling import POWERS, moved, sensitivity
+from bayes_cod.models.common.power_scaling import POWERS, moved, sensitivity
 
 type FloatArray = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def forecast_sensitivity(
     -------
     pandas.DataFrame
         target, benchmark, prior (one of the groups, or "evaluations" for the likelihood), sensitivity (see
-        `bayes_cod.models.power_scaling.sensitivity`), then at the powers 0.5 and 2: median_half, median_twice,
+        `bayes_cod.models.common.power_scaling.sensitivity`), then at the powers 0.5 and 2: median_half, median_twice,
         width_half, width_twice (change of the median and of the 90 % interval's width, fractions), pareto_k_half,
         pareto_k_twice (the change is not reliable above 0.7).
     """

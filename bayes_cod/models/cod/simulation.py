@@ -22,7 +22,7 @@ from bayes_cod.models.cod.grouping import REST, WHOLE, Evidence, Group
 from bayes_cod.models.cod.predict import Draws, evaluated, pass_rates, predict
 from bayes_cod.models.cod.priors import CHANCE_SHAPE, Priors
 from bayes_cod.models.cod.readings import cumulated_hazard, may_jump
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 

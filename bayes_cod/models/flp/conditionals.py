@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
-from bayes_cod.models.categorical import draw_option
+from bayes_cod.models.common.categorical import draw_option
 from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.noise import log_density_of
 from bayes_cod.models.flp.priors import KINDS, Priors

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from copy import copy
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast, mean_over_benchmarks
+from bayes_cod.forecasts import Explanation, Forecast
+from bayes_cod.forecasts.forecast import mean_over_benchmarks
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
@@ -20,7 +22,7 @@ from bayes_cod.models.flp.posterior import Posterior
 from bayes_cod.models.flp.predict import Draws, Points, Scores, log_loss_law, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
-from bayes_cod.sampling import Gate, SamplerSettings
+from bayes_cod.models.sampling import Gate, SamplerSettings
 
 SAMPLER = SamplerSettings(draws=1000, tune=400, chains=2, target_accept=0.95, retry_accept=0.97, adaptation="auto")
 REFUSED_AT_MOST = 0.2
@@ -35,7 +37,7 @@ FORMS = {"logistic": 1.0, "skewed": 0.3}
 class BayesianFLP:
     """Loss law and map from loss to score in one model, benchmarks pooled.
 
-    Satisfies `bayes_cod.forecaster.Forecaster` and `Staged`.
+    Satisfies `bayes_cod.forecasts.Forecaster`.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ class BayesianFLP:
         See `EvidenceSettings`.
     sampler
         See `SamplerSettings`.
+    sampling
+        Settings that replace single ones of the sampler (`draws`, `chains`, ...).
     forms
         Forms of the map from progress to score by name, with the skew of each; their forecasts count alike.
     name
@@ -65,6 +69,7 @@ class BayesianFLP:
         priors: Priors | None = None,
         evidence: EvidenceSettings | None = None,
         sampler: SamplerSettings | None = None,
+        sampling: Mapping[str, Any] | None = None,
         forms: Mapping[str, float] | None = None,
         name: str = "bayes-flp",
         retry: bool = True,
@@ -75,15 +80,12 @@ class BayesianFLP:
         self.refused_at_most = refused_at_most
         self.priors = priors or Priors()
         self.settings = evidence or EvidenceSettings()
-        self.sampler = sampler or SAMPLER
+        self.sampler = replace(sampler or SAMPLER, **(sampling or {}))
         self.forms = dict(forms or FORMS)
         self._name = name
         self._posterior: Posterior | None = None
         self._gate: Gate | None = None
         self._refused: tuple[str, ...] | None = None
-        self._targets: tuple[str, ...] = ()
-        self._ahead: Scores | None = None
-        self._points_ahead: Points | None = None
 
     @property
     def name(self) -> str:
@@ -110,7 +112,6 @@ class BayesianFLP:
 
     def fit_evidence(self, evidence: Evidence, scale: Scale) -> Self:
         """Sample the posterior given losses and scores that were gathered before."""
-        self._ahead = self._points_ahead = None
         self._posterior = Posterior(evidence, scale, self.priors, self.forms, self.sampler, self.seed)
         last = [evidence.n_rungs - 1]
         at_last = Points(evidence.flops[last], evidence.params[last], evidence.tokens[last])
@@ -130,8 +131,10 @@ class BayesianFLP:
             raise BayesCodError("this forecaster is not fitted yet; call fit(ladder) first")
         return self._posterior.evidence, self._posterior.scale, self._posterior.draws
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         """Posterior predictive scores of targets on the benchmarks of the fitted ladder.
+
+        What does not pass the gate at a target is drawn on; the fit keeps its own draws.
 
         Returns
         -------
@@ -144,14 +147,49 @@ class BayesianFLP:
             Without a target, or without its size and tokens where the ladder has them.
         """
         points = self._points(targets)
+        own = copy(self)
+        own._posterior = self._of_fit().copy()
+        return own._forecast(targets, points, explain)
+
+    def _forecast(self, targets: Sequence[Target], points: Points, explain: bool) -> Forecast:
+        """Of a copy, whose posterior may be drawn on."""
         self._judge(points, [f"target {target.name}" for target in targets], retry=self.retry)
         evidence, scale, draws = self._fitted()
         scores = predict(evidence, draws, scale, self.priors, points, self.seed)
-        self._targets = tuple(target.name for target in targets)
-        self._ahead, self._points_ahead = scores, points
-        is_told = np.isin(evidence.benchmarks, self._told)
-        observed, latent = scores.observed[..., is_told], scores.latent[..., is_told]
-        return Forecast.from_draws(observed, latent, targets, self._told, self.name, self._facts(targets, observed))
+        kept = self._reported
+        is_kept = np.isin(evidence.benchmarks, kept)
+        observed, latent = scores.observed[..., is_kept], scores.latent[..., is_kept]
+        facts = self._facts(targets, observed)
+        assert self._gate is not None
+        explanation = None
+        if explain:
+            names = [target.name for target in targets]
+            explanation = self._explanation(names, scores, points)
+        return Forecast.from_draws(
+            observed,
+            latent,
+            targets,
+            kept,
+            self.name,
+            facts,
+            diagnostics=self._gate.table,
+            explanation=explanation,
+        )
+
+    def _explanation(self, names: Sequence[str], ahead: Scores, points: Points) -> Explanation:
+        evidence, scale, draws = self._fitted()
+        return Explanation(
+            loss_table=self._loss_table(names, ahead, points),
+            score_map=self._score_map(ahead, points),
+            map_observations=self._of_reported(explain.observations(evidence)),
+            emergence=self._of_reported(explain.emergence(evidence, draws, scale)),
+            posterior=self._of_fit().tree,
+        )
+
+    def _of_fit(self) -> Posterior:
+        self._fitted()
+        assert self._posterior is not None
+        return self._posterior
 
     def _points(self, targets: Sequence[Target]) -> Points:
         if not targets:
@@ -161,7 +199,7 @@ class BayesianFLP:
             if evidence.sized and (target.params is None or target.tokens is None):
                 raise InputError(
                     f"the method '{self.name}' needs size and tokens of the target '{target.name}', as the ladder's "
-                    "models have them; give --target-params and --target-tokens"
+                    "models have them; give `target_params` and `target_tokens`"
                 )
         return Points(
             np.array([target.flops for target in targets], dtype=float),
@@ -197,7 +235,7 @@ class BayesianFLP:
         if self.refused:
             found.append(
                 f"not reported, as the sampler's chains disagree on them: {', '.join(self.refused)}; more draws "
-                "(--draws) may help"
+                "(`draws`) may help"
             )
         if not evidence.sized:
             found.append("size or tokens of some rung are not known: the loss law is one in compute alone")
@@ -208,7 +246,7 @@ class BayesianFLP:
                     "supports a forecast that far"
                 )
         emerged = explain.emergence(evidence, draws, scale).set_index("benchmark")["p_emerged"]
-        silent = [name for name in self._told if emerged[name] < NOT_EMERGED]
+        silent = [name for name in self._reported if emerged[name] < NOT_EMERGED]
         elsewhere = explain.emerged_elsewhere(evidence)
         for what, names in (
             ("when they emerge cannot be known from these", [name for name in silent if name not in elsewhere]),
@@ -221,43 +259,31 @@ class BayesianFLP:
 
     # ---------------------------------------------------------------- what a report shows
 
-    def loss_table(self) -> pd.DataFrame:
+    def _loss_table(self, names: Sequence[str], ahead: Scores, points: Points) -> pd.DataFrame:
         """Losses of rungs and targets beside the law's; see `explain.loss_table`."""
         evidence, scale, draws = self._fitted()
-        if self._ahead is None or self._points_ahead is None:
-            raise BayesCodError("nothing was forecast yet; call forecast(targets) first")
         n = evidence.n_rungs
         rungs = Points(evidence.flops[:n], evidence.params[:n], evidence.tokens[:n])
         fitted = log_loss_law(draws, scale, self.priors, rungs)
-        return explain.loss_table(evidence, fitted, self._targets, self._ahead, self._points_ahead.flops)
+        return explain.loss_table(evidence, fitted, names, ahead, points.flops)
 
-    def score_map(self) -> xr.Dataset:
+    def _score_map(self, ahead: Scores, points: Points) -> xr.Dataset:
         """Latent score against loss: `score[sample, loss, benchmark]`."""
         evidence, scale, draws = self._fitted()
-        furthest = float(draws.furthest.mean())
-        if self._ahead is not None and self._points_ahead is not None:
-            ahead = scale.progress(self._ahead.latent_log_loss, self._points_ahead.flops)
-            furthest = max(furthest, float((ahead * draws.weight[:, None, :]).sum(axis=-1).mean(axis=0).max()))
+        progress = scale.progress(ahead.latent_log_loss, points.flops)
+        reached = float((progress * draws.weight[:, None, :]).sum(axis=-1).mean(axis=0).max())
+        furthest = max(float(draws.furthest.mean()), reached)
         step = max(1, len(draws) // PLOT_SAMPLES)
         curves = explain.score_map(evidence, draws, scale, furthest)
-        return curves.isel(sample=slice(None, None, step)).sel(benchmark=self._told)
-
-    def map_observations(self) -> pd.DataFrame:
-        """Losses and scores that the map was fitted to: benchmark, loss, score, is_final."""
-        return self._of_told(explain.observations(self._fitted()[0]))
-
-    def emergence(self) -> pd.DataFrame:
-        """Loss at which each benchmark leaves its floor: benchmark, loss, low90, high90, p_emerged."""
-        evidence, scale, draws = self._fitted()
-        return self._of_told(explain.emergence(evidence, draws, scale))
+        return curves.isel(sample=slice(None, None, step)).sel(benchmark=self._reported)
 
     @property
-    def _told(self) -> list[str]:
+    def _reported(self) -> list[str]:
         """Benchmarks that are reported: all but the refused ones."""
         return [name for name in self._fitted()[0].benchmarks if name not in self.refused]
 
-    def _of_told(self, table: pd.DataFrame) -> pd.DataFrame:
-        return table[table["benchmark"].isin(self._told)].reset_index(drop=True)
+    def _of_reported(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["benchmark"].isin(self._reported)].reset_index(drop=True)
 
     @property
     def draws(self) -> Draws:
@@ -265,22 +291,8 @@ class BayesianFLP:
         return self._fitted()[2]
 
     @property
-    def posterior(self) -> xr.DataTree:
-        """Posterior draws and sampler statistics; padded entries of the last axes carry the prior."""
-        self._fitted()
-        assert self._posterior is not None
-        return self._posterior.tree
-
-    @property
-    def diagnostics(self) -> pd.DataFrame:
-        """One row a reported quantity: r_hat, ess_bulk, ess_tail, passed; then divergences and E-BFMI."""
-        self._fitted()
-        assert self._gate is not None
-        return self._gate.table
-
-    @property
     def gate_passed(self) -> bool:
-        """Whether every diagnostic of what is reported passed."""
+        """Whether the fit passed its gate, judged at the last rung."""
         self._fitted()
         return self._refused is not None
 

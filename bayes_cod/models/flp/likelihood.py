@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
+from bayes_cod.models.common.with_gradient import WithGradient, version_of
 from bayes_cod.models.flp.noise import TAIL_DEGREES
-from bayes_cod.models.with_gradient import WithGradient, version_of
 
 type FloatArray = NDArray[np.float64]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,14 +14,14 @@ import xarray as xr
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from bayes_cod import sampling
+from bayes_cod.models import sampling
 from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.predict import Draws, Points, Scores, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.flp.redraw import ROUNDS, redraw
-from bayes_cod.sampling import Compiled, CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import Compiled, CompiledModels, Gate, SamplerSettings
 
 LOSS: Final = "loss"
 SCORE: Final = "score"
@@ -109,6 +110,12 @@ class Posterior:
         self._shape = graph.Shape.of(self.evidence)
         self._data = graph.arrays(self.evidence, self.scale, self._shape)
         self._draw(dict.fromkeys([LOSS, *self.forms], self.sampler), self.seed)
+
+    def copy(self) -> Posterior:
+        """The same draws; what is drawn on in the copy stays out of this one."""
+        own = copy(self)
+        own._trees, own._drawn_on, own._drawn_again = dict(self._trees), self._drawn_on.copy(), set(self._drawn_again)
+        return own
 
     @property
     def tree(self) -> xr.DataTree:

@@ -14,7 +14,7 @@ from scipy.special import softmax
 from scipy.stats import multivariate_t
 from sklearn.mixture import GaussianMixture
 
-from bayes_cod.models.categorical import draw_option
+from bayes_cod.models.common.categorical import draw_option
 
 type FloatArray = NDArray[np.float64]
 

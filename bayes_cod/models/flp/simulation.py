@@ -20,7 +20,7 @@ from bayes_cod.models.flp.noise import TAIL_DEGREES, mean_and_variance
 from bayes_cod.models.flp.predict import Draws, Points, predict
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 

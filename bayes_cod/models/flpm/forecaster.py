@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast
+from bayes_cod.forecasts import Explanation, Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm.evidence import LossSettings, Points
 from bayes_cod.models.flpm.losses import FAR_MIXTURE, MixtureLosses
@@ -19,7 +19,7 @@ from bayes_cod.models.flpm.priors import LossPriors, ScorePriors
 from bayes_cod.models.flpm.score_evidence import gather_scores
 from bayes_cod.models.flpm.scores import ScoreStage
 from bayes_cod.models.flpm.table import loss_table
-from bayes_cod.sampling import Gate, SamplerSettings
+from bayes_cod.models.sampling import Gate, SamplerSettings
 
 FAR_DECADES = 1.5
 
@@ -44,7 +44,7 @@ class Prediction:
 class BayesianFLPM:
     """Mixture, size and tokens to domain losses, and domain losses to scores, both with their uncertainty.
 
-    Satisfies `bayes_cod.forecaster.Forecaster` and `Sampled`. Given the losses of the runs the two stages share no
+    Satisfies `bayes_cod.forecasts.Forecaster`. Given the losses of the runs the two stages share no
     parameter, so sampling them one after the other gives draws of their joint posterior.
 
     Parameters
@@ -55,6 +55,8 @@ class BayesianFLPM:
         See `LossPriors`, `ScorePriors`, `LossSettings`.
     sampler
         For both stages; each has its own where not given.
+    sampling
+        Settings that replace single ones of each stage's sampler (`draws`, `chains`, ...).
     name
         How the method is called in tables.
     """
@@ -67,11 +69,15 @@ class BayesianFLPM:
         score_priors: ScorePriors | None = None,
         settings: LossSettings | None = None,
         sampler: SamplerSettings | None = None,
+        sampling: Mapping[str, Any] | None = None,
         name: str = "bayes-flpm",
     ) -> None:
         self.seed = seed
         self.losses = MixtureLosses(seed, priors=loss_priors, settings=settings, sampler=sampler)
         self.scores = ScoreStage(seed, priors=score_priors, sampler=sampler)
+        if sampling:
+            self.losses.sampler = replace(self.losses.sampler, **sampling)
+            self.scores.sampler = replace(self.scores.sampler, **sampling)
         self._name = name
         self._gate: Gate | None = None
 
@@ -112,7 +118,7 @@ class BayesianFLPM:
         observed, latent = self.scores.forecast(losses.observed, losses.latent, points.log_compute)
         return Prediction(observed, latent, losses.latent)
 
-    def forecast(self, targets: Sequence[Target]) -> Forecast:
+    def forecast(self, targets: Sequence[Target], *, explain: bool = False) -> Forecast:
         """Posterior predictive scores of targets on every benchmark.
 
         Raises
@@ -125,7 +131,7 @@ class BayesianFLPM:
             raise InputError("no target was given; name one, or give its compute in FLOPs")
         points, notes = self.losses.points(targets)
         made = self.predict(points)
-        self._gate = _joined(gate, self.losses.judge(points, [f"target {target.name}" for target in targets]))
+        judged = _joined(gate, self.losses.judge(points, [f"target {target.name}" for target in targets]))
         return Forecast.from_draws(
             made.observed,
             made.latent,
@@ -133,7 +139,14 @@ class BayesianFLPM:
             self.scores.evidence.benchmarks,
             self.name,
             self._facts(targets, points, notes),
+            diagnostics=judged.table,
+            explanation=self._explanation(targets) if explain else None,
         )
+
+    def _explanation(self, targets: Sequence[Target]) -> Explanation:
+        parts = {f"/{name}": self.losses.posterior[name].to_dataset() for name in ("posterior", "sample_stats")}
+        parts["/scores"] = self.scores.posterior["posterior"].to_dataset()
+        return Explanation(domain_losses=loss_table(self.losses, targets), posterior=xr.DataTree.from_dict(parts))
 
     def _facts(self, targets: Sequence[Target], points: Points, notes: Sequence[str]) -> dict[str, Any]:
         evidence = self.losses.evidence
@@ -160,31 +173,6 @@ class BayesianFLPM:
                 "seed": self.seed,
             },
         }
-
-    # ---------------------------------------------------------------- what a report shows
-
-    def domain_losses(self, targets: Sequence[Target]) -> pd.DataFrame:
-        """Losses that the targets are expected to reach on the way to their scores; see `table.loss_table`."""
-        self._fitted()
-        return loss_table(self.losses, targets)
-
-    @property
-    def posterior(self) -> xr.DataTree:
-        """Posterior draws: the groups of the loss stage, and `scores`."""
-        self._fitted()
-        parts = {f"/{name}": self.losses.posterior[name].to_dataset() for name in ("posterior", "sample_stats")}
-        parts["/scores"] = self.scores.posterior["posterior"].to_dataset()
-        return xr.DataTree.from_dict(parts)
-
-    @property
-    def diagnostics(self) -> pd.DataFrame:
-        """One row a reported quantity: r_hat, ess_bulk, ess_tail, passed; then divergences and E-BFMI of each stage."""
-        return self._fitted().table
-
-    @property
-    def gate_passed(self) -> bool:
-        """Whether every diagnostic allows the result to be reported."""
-        return self._fitted().passed
 
 
 def _at_largest(largest: tuple[float, float], count: int) -> dict[str, np.ndarray]:

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.models import sampling
 from bayes_cod.models.flpm import loss_graph, outlying
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
 from bayes_cod.models.flpm.features import Features
@@ -21,7 +21,7 @@ from bayes_cod.models.flpm.loss_parameters import LossShape
 from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, law, of_parameters, predict
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import coordinates, find_mode, named, whiten, whiten_at
-from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 
 LOSS_SAMPLER = SamplerSettings(draws=800, tune=300, chains=4, target_accept=0.9, retry_accept=0.97)
 PILOT = SamplerSettings(draws=40, tune=150, chains=2, target_accept=0.9)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_cod.models.hyperparameters import Hyperparameters
+from bayes_cod.models.common.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bayes_cod import sampling
 from bayes_cod.errors import BayesCodError
+from bayes_cod.models import sampling
 from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.priors import ScorePriors
 from bayes_cod.models.flpm.score_evidence import UNLEARNT, ScoreEvidence
 from bayes_cod.models.flpm.score_graph import ScoreShape
 from bayes_cod.models.flpm.whitening import named, whiten
-from bayes_cod.sampling import CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from bayes_cod.models.flpm.loss_parameters import LossShape, parameters, place
 from bayes_cod.models.flpm.loss_predict import LUCK_ROWS, LossDraws, law, of_parameters, predict
 from bayes_cod.models.flpm.losses import MixtureLosses
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 N_RUNS, N_SOURCES, N_DOMAINS = 24, 3, 2
 SIZES = (1e7, 3e7, 1e8)

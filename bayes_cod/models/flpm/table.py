@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bayes_cod.forecast import QUANTILE_COLUMNS, QUANTILES
+from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES
 from bayes_cod.ladder import Target
 from bayes_cod.models.flpm.losses import MixtureLosses
 

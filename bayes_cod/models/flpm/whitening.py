@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from bayes_cod.sampling import Compiled
+from bayes_cod.models.sampling import Compiled
 
 type FloatArray = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from bayes_cod.models.cod.arrays import MOST_ANCHORS, Shape, arrays
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.grouping import Evidence, GroupingSettings, gather
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 DECADES = np.array([-1.5, -1.0, -0.5, 0.0])
 LEVELS = np.concatenate([np.full(60, 0.6), np.full(40, -30.0)])  # forty questions that no rung ever answers

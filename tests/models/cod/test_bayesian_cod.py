@@ -8,12 +8,12 @@ import pytest
 from bayes_ladders import LAST_FLOPS, count_ladder, law_rates
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Explained, Forecaster
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Explained, Forecaster
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.grouping import Clusters, GroupingSettings
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 DECADES = np.array([-2.0, -1.5, -1.0, -0.5, 0.0])
 AHEAD = np.array([0.3, 1.0])

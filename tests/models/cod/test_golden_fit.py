@@ -15,7 +15,7 @@ from bayes_ladders import count_ladder, law_rates
 
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.grouping import GroupingSettings
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 GOLDEN = Path(__file__).with_name("golden_fit.json")
 DECADES = np.array([-1.6, -1.1, -0.7, -0.3, 0.0])

@@ -12,13 +12,13 @@ from prior_fakes import SLOPES, FakeFit, learnt
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.methods import make
 from bayes_cod.models.cod import learning
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.learning import HYPERPARAMETERS, Told, combine, fit_family, learn, lessons, told
 from bayes_cod.models.cod.learnt_prior import LearntPrior, LeftOut, Source
 from bayes_cod.models.cod.priors import Priors
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
+from bayes_cod.registry import make
 
 CENTRE, SD = -0.7, 0.6
 RATES = {name: law_rates(np.linspace(-0.5, 0.5, 12), 0.6, np.array([-1.0, -0.5, 0.0])) for name in ("x@cold", "y")}

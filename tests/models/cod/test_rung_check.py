@@ -6,7 +6,7 @@ from bayes_ladders import eta_law
 from hand_made import TRIALS, evidence, fit, with_counts
 from scipy.stats import kstest
 
-from bayes_cod.checks import rung_summary
+from bayes_cod.forecasts.checks import rung_summary
 from bayes_cod.models.cod.arrays import Shape, arrays
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.cod.rung_check import Seen, log_likelihood, replicate, rung_check

@@ -7,10 +7,10 @@ from scipy.integrate import quad
 from scipy.special import logit
 from scipy.stats import beta, norm
 
-from bayes_cod.checks import EVALUATIONS, resting_on_priors
 from bayes_cod.errors import InputError
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Checked
+from bayes_cod.forecasts.checks import EVALUATIONS, resting_on_priors
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Checked
 from bayes_cod.ladder import Target
 from bayes_cod.models.cod.forecaster import BayesianCOD
 from bayes_cod.models.cod.predict import Draws

@@ -11,8 +11,8 @@ import xarray as xr
 from flp_ladders import BENCHMARKS, loss_ladder, pool_ladder, target, truth
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecast import Forecast
-from bayes_cod.forecaster import Forecaster, Staged
+from bayes_cod.forecasts.forecast import Forecast
+from bayes_cod.forecasts.forecaster import Forecaster, Staged
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp import posterior as of_posterior
@@ -21,8 +21,8 @@ from bayes_cod.models.flp.posterior import CAREFUL_ACCEPT, MORE_ROUNDS, RETRY_DR
 from bayes_cod.models.flp.predict import score_curve
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.redraw import ROUNDS
+from bayes_cod.models.sampling import DIVERGENCES, Gate, SamplerSettings
 from bayes_cod.plots.losses import plot_losses, plot_score_map
-from bayes_cod.sampling import DIVERGENCES, Gate, SamplerSettings
 
 NEAR, FAR = target(1.2e9, 2.4e10), target(6e9, 1.2e11)
 

@@ -7,7 +7,7 @@ from bayes_cod.evaluation.calibration import simulate_ranks
 from bayes_cod.models.flp.forecaster import BayesianFLP
 from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.simulation import REFERENCE, Design, ranks_of, simulate
-from bayes_cod.sampling import SamplerSettings
+from bayes_cod.models.sampling import SamplerSettings
 
 
 def test_the_same_seed_draws_the_same_ladder() -> None:

@@ -6,11 +6,11 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
 
+from bayes_cod.models.common.with_gradient import version_of
 from bayes_cod.models.flp import graph
 from bayes_cod.models.flp.likelihood import DERIVED, ScoresOfKinds, log_likelihood
 from bayes_cod.models.flp.noise import log_density_of
 from bayes_cod.models.flp.priors import Priors
-from bayes_cod.models.with_gradient import version_of
 
 ROWS, WIDE = 7, 5
 PRIORS = Priors()

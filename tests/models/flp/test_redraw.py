@@ -10,7 +10,7 @@ import xarray as xr
 from flp_ladders import loss_ladder, pool_ladder
 from scipy.stats import multivariate_t, norm
 
-from bayes_cod import sampling
+from bayes_cod.models import sampling
 from bayes_cod.models.flp import graph
 from bayes_cod.models.flp import posterior as of_posterior
 from bayes_cod.models.flp.conditionals import (

@@ -9,8 +9,8 @@ from flpm_ladders import write_mixture_ladder
 
 from bayes_cod.ladder import Ladder
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
+from bayes_cod.models.sampling import SamplerSettings
 from bayes_cod.readers.tables import read_tables
-from bayes_cod.sampling import SamplerSettings
 
 SAMPLER = SamplerSettings(draws=150, tune=250, chains=2, cores=1, target_accept=0.85, retry_accept=0.85)
 

@@ -9,7 +9,7 @@ import pytest
 from flpm_ladders import true_losses, true_scores
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecaster import Forecaster, Sampled
+from bayes_cod.forecasts.forecaster import Forecaster, Sampled
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.forecaster import BayesianFLPM

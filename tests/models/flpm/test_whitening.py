@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 
 from bayes_cod.models.flpm.whitening import coordinates, standard_normals, whiten, whiten_at
-from bayes_cod.sampling import CompiledModels, SamplerSettings, sample
+from bayes_cod.models.sampling import CompiledModels, SamplerSettings, sample
 
 N, P = 20, 4
 

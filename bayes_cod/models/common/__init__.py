@@ -1,0 +1,1 @@
+"""What several Bayesian models share."""

@@ -1,0 +1,60 @@
+"""Sampling with nutpie: a compiled model refitted on new data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import nutpie
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_cod.models.sampling.compiled import Compiled
+from bayes_cod.models.sampling.settings import SamplerSettings
+
+
+def sample(
+    compiled: Compiled,
+    data: Mapping[str, NDArray[Any]],
+    settings: SamplerSettings,
+    seed: int,
+    *,
+    retry: bool = False,
+) -> xr.DataTree:
+    """Draw from the posterior.
+
+    Parameters
+    ----------
+    compiled
+        From `CompiledModels.get`.
+    data
+        New values of the model's `pm.Data` containers, of the shapes it was compiled for.
+    settings, seed
+        The same seed gives the same draws.
+    retry
+        Sample with `retry_accept` and `retry_times` the draws.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups `posterior` (chain, draw, ...) and `sample_stats`.
+    """
+    longer = settings.retry_times if retry else 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree: xr.DataTree = nutpie.sample(
+            compiled.with_data(data),
+            draws=settings.draws * longer,
+            tune=settings.tune * min(longer, 2),
+            chains=settings.chains,
+            cores=settings.cores,
+            seed=seed,
+            adaptation=settings.mass_matrix(compiled.density.n_dim),
+            maxdepth=settings.max_depth,
+            target_accept=settings.retry_accept if retry else settings.target_accept,
+            save_warmup=False,
+            progress_bar=False,
+        )
+    tree["posterior"] = xr.DataTree(compiled.deterministics.complete(tree["posterior"].to_dataset(), data))
+    return tree

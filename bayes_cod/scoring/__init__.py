@@ -1,0 +1,1 @@
+"""Proper scores, standard errors and ranks: pure mathematics."""
