@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import nutpie
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
@@ -19,6 +18,7 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.link.numba import cache as numba_cache
 
 from bayes_cod.models.sampling.packing import Packing
+from bayes_cod.models.sampling.wrapper import compile_density
 
 
 @contextmanager
@@ -69,7 +69,7 @@ class Compiled:
         packing = Packing.of(model)
         with warnings.catch_warnings(), exact_arithmetic():
             warnings.simplefilter("ignore", category=UserWarning)
-            density = nutpie.compile_pymc_model(packing.inside(model), var_names=free)
+            density = compile_density(packing.inside(model), free)
             return cls(density, Deterministics(model), packing)
 
 
