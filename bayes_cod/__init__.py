@@ -12,7 +12,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bayes_cod.caches import use_writable_caches
+
 __version__ = "0.1.0"
+
+use_writable_caches()  # before anything imports a library that looks for its cache
 
 if TYPE_CHECKING:
     from bayes_cod.errors import BayesCodError, GateError, InputError

@@ -6,6 +6,7 @@ expected and what to do. `exit_code` is what the command line returns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -45,6 +46,22 @@ class InputError(BayesCodError):
         ]
         place = ", ".join(part for part in where if part)
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class InputErrors(InputError):
+    """Several things at once that cannot be used; the message has a line for each.
+
+    Parameters
+    ----------
+    faults
+        At least one, in the order in which they are told.
+    """
+
+    def __init__(self, faults: Sequence[InputError]) -> None:
+        first = faults[0]
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+        self.file, self.row, self.column = first.file, first.row, first.column
 
 
 class GateError(BayesCodError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from bayes_cod.evaluation.recalibration import Recalibration, read_cells
 from bayes_cod.evaluation.scored import Backtest
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.request import Request, make_request
+from bayes_cod.report.answers import matched
 from bayes_cod.results.make import make_result
 from bayes_cod.results.result import Result
 
@@ -85,6 +86,7 @@ def forecast(
     pool: Source | Literal["others"] | None = None,
     prior: Any = None,
     recalibrate: Sequence[str | PathLike[str]] = (),
+    thresholds: Mapping[str, float] | None = None,
     draws: int | None = None,
     chains: int | None = None,
     seed: int = 0,
@@ -118,6 +120,8 @@ def forecast(
         A learnt prior (`LearntPrior` or its file), for methods that take one.
     recalibrate
         Folders of finished back-tests: intervals are scaled by what they held there.
+    thresholds
+        Score that is asked for, a fraction, by benchmark: the report says how likely that score or more is.
     draws, chains
         Draws a chain, and chains, for methods that sample.
     seed
@@ -148,6 +152,7 @@ def forecast(
         cut=cut,
         pool=pool,
     )
+    wanted = matched(thresholds or {}, asked.benchmarks)
     name = registry.resolve_auto(method, asked.ladder)
     settings = registry.settings_of(name, draws=draws, chains=chains, priors=prior)
     folders = [Path(folder) for folder in recalibrate]
@@ -161,6 +166,7 @@ def forecast(
             "setting": setting,
             "pool": pool if isinstance(pool, str) or pool is None else asked.pool.name if asked.pool else None,
             "recalibrate": [str(folder) for folder in folders],
+            "thresholds": wanted,
             "draws": draws,
             "chains": chains,
             "allow_failed_gate": allow_failed_gate,

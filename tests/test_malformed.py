@@ -33,7 +33,8 @@ def files(**texts: str | bytes | None) -> Callable[[Path], Path]:
 
 
 def only(**texts: str | bytes) -> Callable[[Path], Path]:
-    return lambda folder: write_ladder(folder, models=None, arith=None, logic=None, **texts)
+    none: dict[str, str | bytes | None] = {"models": None, "arith": None, "logic": None}
+    return lambda folder: write_ladder(folder, **(none | texts))
 
 
 def valid(folder: Path) -> Path:
@@ -182,7 +183,12 @@ TABLES = [
     Case("file of another kind", other_file, ("notes.txt", "not a table")),
     Case("empty file", files(arith=""), ("arith.csv", "the file is empty")),
     Case("header only", files(arith=HEADER + "\n"), ("arith.csv", "no rows")),
-    Case("columns of no table", files(arith="a,b\n1,2\n"), ("arith.csv", "cannot tell which table", "a, b")),
+    Case("columns of no table", only(arith="a,b\n1,2\n"), ("arith.csv", "cannot tell which table", "a, b")),
+    Case(
+        "columns near a table",
+        files(arith="task,model,n,c\na,tiny,20,3\n"),
+        ("arith.csv", "cannot tell which table", "nearest to the table of", "lacks: "),
+    ),
     Case("no models table", files(models=None), ("no table tells the models' compute",)),
     Case("no results", files(arith=None, logic=None), ("no benchmark results",)),
     Case(
@@ -204,7 +210,7 @@ TABLES = [
     Case("infinite count", bad_item(n_trials="inf"), (f"row {LAST}", "'n_trials'", "whole number")),
     Case("text in a number column", bad_item(n_correct="three"), (f"row {LAST}", "'three' must be a number")),
     Case("no question id", bad_item(question_id=""), (f"row {LAST}", "'question_id'", "a value is missing")),
-    Case("blank model", bad_item(model=" "), (f"row {LAST}", "'model'", "must not be blank")),
+    Case("blank model", bad_item(model=" "), (f"row {LAST}", "'model'", "a value is missing")),
     Case("unknown model", bad_item(model="stranger"), (f"row {LAST}", "'stranger'", "no models table")),
     Case("duplicate row", bad_item(question_id="q0"), (f"row {LAST}", "duplicate", "question_id=q0", "model=tiny")),
     Case(
@@ -280,7 +286,7 @@ TABLES = [
     Case(
         "ragged row",
         files(arith=items_text() + "arith,new,tiny,20,3,0.1,9,9\n"),
-        ("arith.csv", f"line {LAST}", "saw 8"),
+        (f"arith.csv, row {LAST}", "8 fields"),
     ),
     Case(
         "rows longer than the header",

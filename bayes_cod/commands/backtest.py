@@ -13,9 +13,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
+from bayes_cod.commands.options import MOST, check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import Writer, check_folder, write_together
+from bayes_cod.results.files import Writer, check_folder, write_csv, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,8 +122,8 @@ def backtest(
     """
     check_folder(out)
     check_seed(seed)
-    if jobs == 0 or jobs < -1:
-        raise InputError(f"--jobs is {jobs}; give a number of at least 1, or -1 for one a core")
+    if jobs == 0 or not -1 <= jobs <= MOST["jobs"]:
+        raise InputError(f"--jobs is {jobs}; give a number from 1 to {MOST['jobs']:,}, or -1 for one a core")
     from bayes_cod.evaluation import backtest as run_backtest
     from bayes_cod.evaluation import common_cells, summarise, summary_table
     from bayes_cod.registry import AUTO, resolve, resolve_auto, with_prior
@@ -236,9 +236,9 @@ def _writers(
 
     writers: dict[str, Writer] = {
         # times are not reproducible and have a file of their own, so that the same command writes the same cells.csv
-        "cells.csv": lambda file: cells.drop(columns="seconds").to_csv(file, index=False),
-        "seconds.csv": lambda file: cells[JOB].drop_duplicates().to_csv(file, index=False),
-        "summary.csv": lambda file: table.to_csv(file, index=False),
+        "cells.csv": lambda file: write_csv(cells.drop(columns="seconds"), file),
+        "seconds.csv": lambda file: write_csv(cells[JOB].drop_duplicates(), file),
+        "summary.csv": lambda file: write_csv(table, file),
     }
     best = overall[overall["n_cells"] > 0].sort_values("crps_points", kind="stable")
     answered = [str(name) for name in best["method"]][: plots.MOST_LINES]

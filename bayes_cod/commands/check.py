@@ -15,6 +15,9 @@ from bayes_cod.commands.options import open_ladder
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.inspection import Inspection, inspect_ladder
 
+MOST_ROWS = 40
+"""Rows of a table beyond which the rest is counted."""
+
 
 def check(
     ladder: Annotated[
@@ -33,7 +36,8 @@ def check(
         read = open_ladder(ladder)
         found = inspect_ladder(read)
     show(found, read.name, screen())
-    _methods(read, screen())
+    if found.families["forecast"].any() and len(found.benchmarks):
+        _methods(read, screen())
 
 
 def _methods(read: Ladder, console: Console) -> None:
@@ -54,6 +58,8 @@ def _methods(read: Ladder, console: Console) -> None:
 def show(found: Inspection, name: str, console: Console) -> None:
     """Print an inspection."""
     console.print(Text(name, style="bold"))
+    if len(found.files):
+        console.print(_files(found.files))
     tables = Table("table", _right("rows"), "what", title="Tables", title_justify="left")
     for row in found.tables.itertuples():
         tables.add_row(Text(str(row.table)), f"{row.rows:,}", Text(str(row.what)))
@@ -61,7 +67,10 @@ def show(found: Inspection, name: str, console: Console) -> None:
     console.print(_families(found.families))
     if len(found.benchmarks):
         console.print(_benchmarks(found.benchmarks))
-        console.print("A benchmark's sampling settings are separate benchmarks, named benchmark@setting.", style="dim")
+        if (found.benchmarks["setting"] != "").any():
+            console.print("A benchmark's settings and metrics are separate benchmarks, named benchmark@setting.")
+    if len(found.pairs):
+        console.print(_pairs(found.pairs))
     for style, heading, lines in (("default", "Notes", found.notes), ("yellow", "Watch out", found.problems)):
         if lines:
             console.print(Text(heading, style=f"bold {style}"))
@@ -76,6 +85,31 @@ def show(found: Inspection, name: str, console: Console) -> None:
         console.print(Text("Nothing can be forecast from this ladder yet.", style="bold red"))
 
 
+def _files(files: pd.DataFrame) -> Table:
+    table = Table("file", "table", _right("rows"), "remark", title="Files", title_justify="left")
+    for row in files.head(MOST_ROWS).to_dict("records"):
+        style = "yellow" if row["table"] == "–" else "default"
+        rows = f"{row['rows']:,}" if row["rows"] else "–"
+        kind = "not read" if row["table"] == "–" else row["table"]
+        table.add_row(Text(row["file"], style=style), Text(kind, style=style), rows, Text(row["remark"]))
+    if len(files) > MOST_ROWS:
+        table.add_row(f"and {len(files) - MOST_ROWS} more", "", "", "")
+    return table
+
+
+def _pairs(pairs: pd.DataFrame) -> Table:
+    """Questions of pairs of rungs, the fewest shared first."""
+    numbers = [_right(name) for name in ("shared", "only the first", "only the second")]
+    title = "Questions that pairs of rungs share, where they differ"
+    table = Table("benchmark", "first", "second", *numbers, title=title, title_justify="left")
+    for row in pairs.sort_values("shared", kind="stable").head(MOST_ROWS // 4).to_dict("records"):
+        counts = [f"{row[name]:,}" for name in ("shared", "only_first", "only_second")]
+        table.add_row(Text(row["benchmark"]), Text(row["first"]), Text(row["second"]), *counts)
+    if len(pairs) > MOST_ROWS // 4:
+        table.add_row(f"and {len(pairs) - MOST_ROWS // 4} more pairs", "", "", "", "", "")
+    return table
+
+
 def _families(families: pd.DataFrame) -> Table:
     table = Table(
         "family",
@@ -86,12 +120,14 @@ def _families(families: pd.DataFrame) -> Table:
         title="Families",
         title_justify="left",
     )
-    for row in families.to_dict("records"):
+    for row in families.head(MOST_ROWS).to_dict("records"):
         span = "–" if row["rungs"] == 0 else f"{flops(row['smallest'])} to {flops(row['largest'])}"
         style = "default" if row["forecast"] else "dim"
         table.add_row(
             Text(row["family"], style=style), str(row["models"]), str(row["rungs"]), span, Text(row["targets"] or "–")
         )
+    if len(families) > MOST_ROWS:
+        table.add_row(f"and {len(families) - MOST_ROWS} more", "", "", "", "")
     return table
 
 
@@ -117,7 +153,7 @@ def _benchmarks(benchmarks: pd.DataFrame) -> Table:
             str(row["models"]),
             trials,
             points(row["chance"]),
-            f"{points(row['lowest'])} to {points(row['highest'])}",
+            "–" if pd.isna(row["lowest"]) else f"{points(row['lowest'])} to {points(row['highest'])}",
         )
     return table
 

@@ -2,24 +2,100 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import os
 import re
 import sys
+import threading
+import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from bayes_cod import progress
+from bayes_cod.results.files import as_json
+
 WIDTH_OF_FILES = 160
+SILENT = 2.0
+"""Seconds after which work says that it is going on."""
 LONGEST_ERROR = 900
 
 
+_PLAIN = str.maketrans({"–": "-", "—": "-", "−": "-", "•": "*", "…": "...", "×": "x", "±": "+/-", "→": "->", "·": "."})
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """What an output that has no such letter shows in its place."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    return "".join(letter if ord(letter) < 128 else "?" for letter in text), error.end
+
+
+codecs.register_error("bayes_cod.plain", _plain)
+
+
+def print_what_fits() -> None:
+    """Let standard output and error replace letters that their encoding has not, where it is not a Unicode one."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace" if encoding.startswith("utf") else "bayes_cod.plain")
+
+
+def give_up_output() -> None:
+    """Send what is left for standard output nowhere, so that the end of the process does not fail on it again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a command answers.
+
+    Attributes
+    ----------
+    json
+        As one JSON document on standard output, and nothing else there.
+    quiet
+        Not at all, but for errors and files.
+    """
+
+    json: bool = False
+    quiet: bool = False
+
+
+PEOPLE = Output()
+"""Tables and sentences, for people."""
+
+_OUTPUT: ContextVar[Output] = ContextVar("bayes_cod_output", default=PEOPLE)
+
+
+def choose_output(output: Output) -> None:
+    """Set how the commands of this process answer from now on."""
+    _OUTPUT.set(output)
+
+
+def wants_json() -> bool:
+    """Whether the answer is to be JSON."""
+    return _OUTPUT.get().json
+
+
 def screen() -> Console:
-    """Console for results (standard output)."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES, highlight=False)
+    """Console for results (standard output), which is silent where JSON or nothing was asked for."""
+    output = _OUTPUT.get()
+    width = None if sys.stdout.isatty() else WIDTH_OF_FILES
+    return Console(width=width, highlight=False, quiet=output.json or output.quiet)
 
 
 def errors() -> Console:
@@ -27,17 +103,60 @@ def errors() -> Console:
     return Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH_OF_FILES, highlight=False)
 
 
+def answer(document: Mapping[str, Any]) -> None:
+    """Print an answer as JSON, where that was asked for; NaN, which JSON has not, becomes null."""
+    if wants_json():
+        sys.stdout.write(as_json(document))
+
+
 @contextmanager
 def stage(text: str) -> Iterator[None]:
-    """Show what is being done and for how long, while it is being done; nothing where no one watches."""
+    """Show what is being done, for how long, and as far as it is known how long it will still take.
+
+    Without a terminal one plain line is written once it takes longer than two seconds, and another at its end.
+    """
     console = errors()
-    if not console.is_terminal:
+    if _OUTPUT.get().quiet:
         yield
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        progress.add_task(text, total=None)
+    elif console.is_terminal:
+        with _bar(console, text) as listener, progress.listening(listener):
+            yield
+    else:
+        with _lines(console, text):
+            yield
+
+
+@contextmanager
+def _bar(console: Console, text: str) -> Iterator[progress.Listener]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+
+        def listener(share: float) -> None:
+            bar.update(task, total=1.0, completed=share)
+
+        yield listener
+
+
+@contextmanager
+def _lines(console: Console, text: str) -> Iterator[None]:
+    start = time.monotonic()
+    begun = threading.Timer(SILENT, lambda: console.print(f"{text} ...", markup=False, soft_wrap=True))
+    begun.daemon = True
+    begun.start()
+    try:
         yield
+    finally:
+        begun.cancel()
+    if (seconds := time.monotonic() - start) > SILENT:
+        console.print(f"{text}: {seconds:.0f} s", markup=False, soft_wrap=True)
 
 
 def as_flags(message: str) -> str:

@@ -14,7 +14,7 @@ from bayes_cod.commands.console import screen, stage
 from bayes_cod.commands.losses import check_gate, fit_losses, visible_runs
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import Writer, check_folder, write_json, write_together
+from bayes_cod.results.files import Writer, check_folder, write_csv, write_json, write_together
 
 if TYPE_CHECKING:
     from bayes_cod.decisions.mixture import Decision
@@ -141,9 +141,9 @@ def mixture(
             inside=inside,
         )
     writers: dict[str, Writer] = {
-        "mixtures.csv": lambda file: made.table.to_csv(file, index=False),
+        "mixtures.csv": lambda file: write_csv(made.table, file),
         "mixtures.png": lambda file: _picture(made, model).savefig(file, dpi=150, facecolor="white"),
-        "diagnostics.csv": lambda file: table.to_csv(file, index=False),
+        "diagnostics.csv": lambda file: write_csv(table, file),
         "decision.json": lambda file: write_json(_record(made, used, params, tokens, seed), file),
     }
     with stage(f"writing {out}"):

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import check_seed, open_ladder, open_pool, open_prior, open_recalibrations
-from bayes_cod.commands.tables import diagnostics_table, forecast_table
+from bayes_cod.commands.console import answer, errors, points, screen, stage
+from bayes_cod.commands.options import (
+    check_seed,
+    open_ladder,
+    open_pool,
+    open_prior,
+    open_recalibrations,
+    read_thresholds,
+    size,
+)
+from bayes_cod.commands.tables import diagnostics_table, forecast_tables
 from bayes_cod.ladder.request import Request, make_request
+from bayes_cod.report.answers import make_answers, matched
+from bayes_cod.report.text import report_json
 from bayes_cod.results.files import check_folder
 
 if TYPE_CHECKING:
@@ -37,18 +47,22 @@ def forecast(
     ] = None,
     target_flops: Annotated[
         list[float] | None,
-        typer.Option(help="Training compute of a model to forecast, in FLOPs (repeat for more).", metavar="X"),
+        typer.Option(
+            parser=size, help="Training compute of a model to forecast, in FLOPs (repeat for more).", metavar="X"
+        ),
     ] = None,
     target_params: Annotated[
         list[float] | None,
         typer.Option(
+            parser=size,
             help="Parameters of each target given by --target-flops. With --target-tokens and without --target-flops: "
             "the targets themselves, of 6 x parameters x tokens FLOPs.",
             metavar="N",
         ),
     ] = None,
     target_tokens: Annotated[
-        list[float] | None, typer.Option(help="Training tokens, one for each --target-params.", metavar="D")
+        list[float] | None,
+        typer.Option(parser=size, help="Training tokens, one for each --target-params.", metavar="D"),
     ] = None,
     benchmark: Annotated[
         list[str] | None,
@@ -87,6 +101,13 @@ def forecast(
             metavar="FILE",
         ),
     ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Score asked for, as BENCHMARK=FRACTION (repeat for more): how likely that score or more is.",
+            metavar="B=X",
+        ),
+    ] = None,
     recalibrate: Annotated[
         list[Path] | None,
         typer.Option(
@@ -112,6 +133,8 @@ def forecast(
 
       bayes-cod forecast my_ladder/ --family mine --target mine-70b --out out
 
+      bayes-cod forecast my_ladder/ --target mine-70b --threshold gsm8k=0.7 --out out
+
       bayes-cod forecast my_ladder/ --family mine --target-flops 3.8e24 --benchmark math500@temp1 --out out
 
       bayes-cod forecast my_ladder/ --method bayes-flp --target-params 7e9 --target-tokens 3.9e12 --out out
@@ -126,6 +149,7 @@ def forecast(
     """
     check_folder(out)
     check_seed(seed)
+    thresholds = read_thresholds(threshold)
     from bayes_cod.registry import check_name, resolve_auto, settings_of
 
     if method != "auto":
@@ -144,6 +168,7 @@ def forecast(
             cut=cut,
             pool=open_pool(pool),
         )
+    wanted = matched(thresholds, request.benchmarks)
     chosen = resolve_auto(method, request.ladder)
     recalibration = open_recalibrations(recalibrate, [chosen]).get(chosen)
     settings = {
@@ -152,6 +177,7 @@ def forecast(
         "pool": pool,
         "prior": None if learnt is None or prior is None else {"file": prior.name, **learnt.origin()},
         "recalibrate": [str(folder) for folder in recalibrate or ()],
+        "thresholds": wanted,
         "draws": draws,
         "chains": chains,
         "allow_failed_gate": allow_failed_gate,
@@ -197,8 +223,15 @@ def carry_out(
 
 def show(result: Result, out: Path) -> None:
     """Print a forecast and where its files are."""
+    answer({**report_json(result), "out": str(out)})
     console = screen()
-    console.print(forecast_table(result))
+    console.print(f"{result.method}: observed scores in points, from {len(result.rungs)} rungs.", markup=False)
+    for table in forecast_tables(result, console.width):
+        console.print(table)
+    for target in make_answers(result):
+        for asked in target.answers:
+            if asked.threshold == asked.threshold:
+                console.print(f"{target.target}, {asked.sentence}", markup=False)
     for target, mean in (result.forecast.facts.get("mean_over_benchmarks") or {}).items():
         low, mid, high = (points(mean[name]) for name in ("q05", "q50", "q95"))
         text = f"mean over all benchmarks, {target}: {mid} (90 %: {low} to {high})"

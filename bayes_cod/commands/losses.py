@@ -13,7 +13,7 @@ from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.commands.tables import diagnostics_table
 from bayes_cod.errors import InputError
 from bayes_cod.forecasts.forecast import not_converged
-from bayes_cod.results.files import check_folder, write_json, write_together
+from bayes_cod.results.files import check_folder, write_csv, write_json, write_together
 
 if TYPE_CHECKING:
     from bayes_cod.ladder import Ladder
@@ -93,8 +93,8 @@ def losses(
     write_together(
         out,
         {
-            "losses.csv": lambda file: table.to_csv(file, index=False),
-            "diagnostics.csv": lambda file: model.gate.table.to_csv(file, index=False),
+            "losses.csv": lambda file: write_csv(table, file),
+            "diagnostics.csv": lambda file: write_csv(model.gate.table, file),
             "run.json": lambda file: write_json(record, file),
         },
         known=FILES,

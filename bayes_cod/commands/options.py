@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import typer
 
 from bayes_cod.datasets.source import BUNDLED, read_source
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.pool import Pool
+from bayes_cod.readers.tables.numbers import numbers
+from bayes_cod.readers.tables.text import size_of
 
 if TYPE_CHECKING:
     from bayes_cod.evaluation.recalibration import Recalibration
     from bayes_cod.models.cod.learnt_prior import LearntPrior
 
-__all__ = ["BUNDLED", "check_seed", "given_settings", "open_ladder", "open_pool", "open_prior", "open_recalibrations"]
+MOST = {"draws": 100_000, "chains": 100, "jobs": 4 * (os.cpu_count() or 1)}
+"""Settings beyond which memory and not patience runs out."""
+
+__all__ = [
+    "MOST",
+    "BUNDLED",
+    "check_seed",
+    "given_settings",
+    "open_ladder",
+    "open_pool",
+    "open_prior",
+    "open_recalibrations",
+    "read_thresholds",
+]
 
 
 def open_ladder(name: str) -> Ladder:
@@ -30,6 +49,14 @@ def open_pool(choice: str) -> Pool:
     return "others" if choice == "others" else open_ladder(choice)
 
 
+def size(text: str) -> float:
+    """Read a number that may end in K, M, B or T."""
+    found = numbers(pd.Series([str(text).strip()], dtype="str"), sizes=True)
+    if found.wrong:
+        raise typer.BadParameter(f"{text!r} is no number; write plain digits, or 7B, 150M, 2T")
+    return float(found.values.iloc[0])
+
+
 def check_seed(seed: int) -> None:
     """Refuse a seed that NumPy can't take."""
     if not 0 <= seed < 2**63:
@@ -38,7 +65,11 @@ def check_seed(seed: int) -> None:
 
 def given_settings(draws: int | None, chains: int | None) -> dict[str, Any]:
     """What of `--draws` and `--chains` was given, by the name of the sampler's setting."""
-    return {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    given = {name: value for name, value in (("draws", draws), ("chains", chains)) if value is not None}
+    for name, value in given.items():
+        if value > MOST[name]:
+            raise InputError(f"`{name}` is {value}; give at most {MOST[name]:,}")
+    return given
 
 
 def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
@@ -51,6 +82,7 @@ def open_prior(file: Path | None, methods: Sequence[str]) -> LearntPrior | None:
     """
     if file is None:
         return None
+    size_of(file)  # a pipe would be waited for without end
     from bayes_cod.registry import entries
 
     takers = [entry.name for entry in entries() if entry.takes_prior]
@@ -80,3 +112,23 @@ def open_recalibrations(folders: Sequence[Path] | None, methods: Sequence[str]) 
     scored = scored_methods(cells)
     known = [name for name in methods if name in scored] or methods[:1]  # the latter is refused by name
     return {name: Recalibration.learn(cells, name) for name in known}
+
+
+def read_thresholds(given: Sequence[str] | None) -> dict[str, float]:
+    """Read `--threshold`: BENCHMARK=FRACTION each.
+
+    Raises
+    ------
+    InputError
+        For one that is no such pair.
+    """
+    found = {}
+    for text in given or ():
+        name, equals, value = text.rpartition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InputError(f"`threshold` is '{text}'; give BENCHMARK=FRACTION, such as gsm8k=0.7")
+    return found

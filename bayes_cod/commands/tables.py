@@ -3,53 +3,69 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pandas as pd
+from rich.box import HEAVY_HEAD, Box
 from rich.table import Column, Table
 from rich.text import Text
 
-from bayes_cod.commands.console import flops, points
+from bayes_cod.commands.console import points
 from bayes_cod.forecasts.record import Record
 from bayes_cod.forecasts.table import forecast_rows
 
+NARROW = 100
+"""Columns of a terminal below which a forecast's table leaves out what matters least."""
 
-def forecast_table(record: Record) -> Table:
-    """Median and intervals of every target and benchmark, with the truth where it is known."""
+
+def forecast_tables(record: Record, width: int) -> list[Table]:
+    """Median and intervals of every benchmark, with the truth where it is known: one table a target.
+
+    Parameters
+    ----------
+    record
+        A forecast that was made.
+    width
+        Columns of the terminal: below 100 the 50 % interval and the share of questions are left out, and names wrap.
+    """
     rows = forecast_rows(record)
-    with_truth = rows["truth"].notna().any()
-    with_share = rows["share_extrapolating"].notna().any()
-    columns = ["target", "benchmark"]
-    numbers = ["median", "50 % interval", "90 % interval", "decades beyond"]
-    if with_truth:
-        numbers.insert(0, "truth")
-    if with_share:
-        numbers.append("questions that extrapolate")
-    last = record.rungs.iloc[-1]
-    table = Table(
-        *columns,
-        *[Column(name, justify="right") for name in numbers],
-        title=f"{record.method}: observed score in points, from {len(record.rungs)} rungs up to "
-        f"{last['model']} ({flops(float(last['flops']))} FLOPs)",
-        title_justify="left",
-    )
-    previous = None
-    for row in rows.to_dict("records"):
-        if previous not in (None, row["target"]):
-            table.add_section()
-        cells = [
-            points(row["median"]),
-            _interval(row["low50"], row["high50"]),
-            _interval(row["low90"], row["high90"]),
-            f"{row['decades']:.2f}",
-        ]
+    with_truth, with_share = (bool(rows[name].notna().any()) for name in ("truth", "share_extrapolating"))
+    tables = []
+    for target, own in rows.groupby("target", sort=False):
+        shown = {"today": _points(own["last_rung"]), "median": _points(own["median"])}
+        if record.is_distribution:
+            if width >= NARROW:
+                shown["50 % interval"] = _intervals(own, "50")
+            shown["90 % interval"] = _intervals(own, "90")
         if with_truth:
-            cells.insert(0, points(row["truth"]))
-        if with_share:
-            cells.append("–" if math.isnan(row["share_extrapolating"]) else f"{row['share_extrapolating']:.0%}")
-        name = "" if row["target"] == previous else row["target"]
-        table.add_row(Text(str(name)), Text(str(row["benchmark"])), *cells)
-        previous = row["target"]
-    return table
+            shown["truth"] = _points(own["truth"])
+        if with_share and width >= NARROW:
+            shown["extrapolate"] = ["–" if math.isnan(x) else f"{x:.0%}" for x in own["share_extrapolating"]]
+        decades = float(own["decades"].iloc[0])
+        table = Table(
+            Column("benchmark", overflow="fold"),
+            *[Column(name, justify="right", no_wrap=True) for name in shown],
+            title=Text(f"{target}: {10**decades:.3g} x the compute of {record.last_rung} ({decades:.2f} decades)"),
+            title_justify="left",
+            box=box_of_tables(),
+        )
+        for index, name in enumerate(own["benchmark"]):
+            table.add_row(Text(str(name)), *[cells[index] for cells in shown.values()])
+        tables.append(table)
+    return tables
+
+
+def _points(fractions: pd.Series) -> list[str]:
+    return [points(value) for value in fractions]
+
+
+def box_of_tables() -> Box | None:
+    """Lines around the cells of tables on a terminal, none in a file or pipe."""
+    return HEAVY_HEAD if sys.stdout.isatty() else None
+
+
+def _intervals(rows: pd.DataFrame, level: str) -> list[str]:
+    return [_interval(low, high) for low, high in zip(rows[f"low{level}"], rows[f"high{level}"], strict=True)]
 
 
 def _interval(low: float, high: float) -> str:

@@ -19,6 +19,7 @@ from bayes_cod.forecasts import Forecaster, Method
 from bayes_cod.forecasts.forecaster import Taught
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.pool import Pool, without_family
+from bayes_cod.ladder.shared import comparable
 from bayes_cod.ladder.splits import CutBy, Split, View, split_ladder
 
 BATCHES = 8
@@ -95,7 +96,8 @@ def backtest(
         ladder leaves no cell.
     """
     made = _check(methods, pool)
-    chosen = ladder.select(benchmarks=benchmarks) if benchmarks else ladder
+    chosen = comparable(ladder.select(benchmarks=benchmarks) if benchmarks else ladder)
+    pool = comparable(pool) if isinstance(pool, Ladder) else pool
     splits = split_ladder(chosen, families=families, min_rungs=min_rungs, max_decades=max_decades, cut_by=cut_by)
     _check_unseen(methods, made, splits, recalibrations or {})
     data_hash = chosen.data_hash()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 import bayes_cod
 from bayes_cod import published
@@ -186,7 +187,15 @@ def run_job(job: Job, view: View) -> pd.DataFrame:
 def load(job: Job, folder: Path) -> pd.DataFrame | None:
     """Result of a job that was finished before; None if it was not."""
     file = folder / f"{job.key}.parquet"
-    return pd.read_parquet(file) if file.exists() else None
+    if not file.exists():
+        return None
+    try:
+        found = pd.read_parquet(file)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"a damaged job of a back-test ({str(error)[:200]}); remove it", file=file) from None
+    if not set(COLUMNS) <= set(found.columns):
+        raise InputError("no job of a back-test, or of another version; remove it", file=file)
+    return found
 
 
 def _keep(result: pd.DataFrame, file: Path) -> None:

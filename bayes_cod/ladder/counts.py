@@ -1,4 +1,4 @@
-"""`Counts`: question-level results of some models on one benchmark."""
+"""Question-level results of some models on one benchmark."""
 
 from __future__ import annotations
 

@@ -48,6 +48,8 @@ class Ladder:
         benchmark, question_id and whatever the source tells about a question.
     notes
         What the reader decided and a user should know.
+    sources
+        What each file gave: file, table ("–" where it was not read), rows, remark.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Ladder:
     mixtures: pd.DataFrame | None = None
     questions: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    sources: pd.DataFrame | None = None
 
     # ---------------------------------------------------------------- what there is
 
@@ -121,7 +124,7 @@ class Ladder:
         """
         if self.items is None:
             return self._scores_as_observed()
-        items = self._final_items
+        items = self.final_items
         rate = items["n_correct"].to_numpy() / items["n_trials"].to_numpy()
         grouped = items.assign(rate=rate).groupby(["model", "benchmark"], sort=True, observed=True)
         table = grouped.agg(
@@ -174,7 +177,7 @@ class Ladder:
                 f"ladder '{self.name}' has no items table (benchmark, question_id, model, n_trials, n_correct), "
                 "which this method needs; add one or choose a method that works on scores or losses"
             )
-        rows = self._items_by_benchmark.get(benchmark)
+        rows = self.items_by_benchmark.get(benchmark)
         if rows is None:
             raise self._unknown_benchmark(benchmark)
         index = {name: position for position, name in enumerate(models)}
@@ -196,7 +199,7 @@ class Ladder:
         )
 
     @cached_property
-    def _final_items(self) -> pd.DataFrame:
+    def final_items(self) -> pd.DataFrame:
         """Items without those of neighbouring checkpoints, where rows of the final model tell themselves apart."""
         assert self.items is not None
         if "checkpoint" not in self.items or not self.items["checkpoint"].isna().any():
@@ -204,8 +207,9 @@ class Ladder:
         return self.items[self.items["checkpoint"].isna()]
 
     @cached_property
-    def _items_by_benchmark(self) -> dict[str, pd.DataFrame]:
-        return {str(name): rows for name, rows in self._final_items.groupby("benchmark", sort=True, observed=True)}
+    def items_by_benchmark(self) -> dict[str, pd.DataFrame]:
+        """Final items of every benchmark."""
+        return {str(name): rows for name, rows in self.final_items.groupby("benchmark", sort=True, observed=True)}
 
     # ---------------------------------------------------------------- selections
 
@@ -316,7 +320,8 @@ class Ladder:
         row = self.models[self.models["model"] == name].iloc[0]
         if pd.isna(row["flops"]):
             raise InputError(
-                f"the compute of '{name}' is not known, so it can't be a target by name; give `target_flops`"
+                f"the compute of '{name}' is not known, so it can't be a target by name; fill in its flops, or params "
+                "and tokens, or give `target_flops`"
             )
         mixture = None
         if self.mixtures is not None:
@@ -364,26 +369,11 @@ class Ladder:
 
     # ---------------------------------------------------------------- displays
 
-    def _lines(self) -> list[str]:
-        rungs = self.rungs()
-        counts = rungs["family"].value_counts()
-        tables = {"items": self.items, "scores": self.scores, "losses": self.losses, "mixtures": self.mixtures}
-        have = ", ".join(f"{name} ({len(frame):,} rows)" for name, frame in tables.items() if frame is not None)
-        families = ", ".join(f"{name} ({count})" for name, count in counts.head(6).items())
-        more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
-        return [
-            f"Ladder '{self.name}': {len(self.models)} models, {len(rungs)} of them rungs, "
-            f"{len(self.benchmark_names)} benchmarks",
-            f"tables: {have or 'none'}",
-            f"families (rungs): {families or 'none has any'}{more}",
-            *([f"notes: {len(self.notes)} (see .notes)"] if self.notes else []),
-        ]
-
     def __repr__(self) -> str:
-        return "\n  ".join(self._lines())
+        return "\n  ".join(lines(self))
 
     def _repr_html_(self) -> str:
-        first, *rest = (escape(line) for line in self._lines())
+        first, *rest = (escape(line) for line in lines(self))
         return f"<p><b>{first}</b><br>{'<br>'.join(rest)}</p>"
 
     def _check_family(self, family: str) -> None:
@@ -398,3 +388,20 @@ class Ladder:
 
 def _optional(value: object) -> float | None:
     return None if pd.isna(value) else float(cast(float, value))  # type: ignore[call-overload]
+
+
+def lines(ladder: Ladder) -> list[str]:
+    """A ladder in a few lines: models, tables, families, notes."""
+    rungs = ladder.rungs()
+    counts = rungs["family"].value_counts()
+    tables = {"items": ladder.items, "scores": ladder.scores, "losses": ladder.losses, "mixtures": ladder.mixtures}
+    have = ", ".join(f"{name} ({len(frame):,} rows)" for name, frame in tables.items() if frame is not None)
+    families = ", ".join(f"{name} ({count})" for name, count in counts.head(6).items())
+    more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
+    return [
+        f"Ladder '{ladder.name}': {len(ladder.models)} models, {len(rungs)} of them rungs, "
+        f"{len(ladder.benchmark_names)} benchmarks",
+        f"tables: {have or 'none'}",
+        f"families (rungs): {families or 'none has any'}{more}",
+        *([f"notes: {len(ladder.notes)} (see .notes)"] if ladder.notes else []),
+    ]

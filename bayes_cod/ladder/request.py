@@ -11,6 +11,8 @@ import pandas as pd
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.ladder.pool import Pool, rungs_on
+from bayes_cod.ladder.shared import Incomplete, comparable, incomplete, on_shared_questions, without_partial
+from bayes_cod.ladder.warnings import ladder_warnings
 
 FEWEST_RUNGS = 2
 SAME_COMPUTE = 1e-9
@@ -140,17 +142,25 @@ def make_request(
     if used["flops"].nunique() < FEWEST_RUNGS:
         raise _too_few(ladder, family, used)
     visible = ladder.select(family=family, cut=float(used["flops"].max()))
-    kept, dropped = _benchmarks(visible, benchmarks, setting, list(used["model"]))
+    rungs_used = [str(name) for name in used["model"]]
+    cases = incomplete(visible, rungs_used)
+    visible, ladder = (on_shared_questions(part, cases) for part in (visible, ladder))
+    ladder, partial = without_partial(ladder, _names(chosen), visible.select(models=rungs_used))
+    kept, dropped = _benchmarks(
+        visible, benchmarks, setting, rungs_used, [case for case in cases if not case.questions]
+    )
+    notes += tuple(str(case) for case in cases if case.benchmark in kept or not case.questions)
     if dropped:
         notes += (f"{_list(dropped)}: fewer than {FEWEST_RUNGS} rungs have results, so not forecast",)
+    suspicious = ladder_warnings(visible.select(models=rungs_used, benchmarks=kept))
     others = ladder if pool == "others" else pool
     own = {*ladder.models.loc[ladder.models["family"] == family, "model"], *_names(chosen)}
     return Request(
         source=ladder,
         ladder=visible.select(benchmarks=kept),
-        pool=None if others is None else rungs_on(others, kept, own),
+        pool=None if others is None else rungs_on(comparable(others), kept, own),
         targets=tuple(sorted(chosen, key=lambda target: (target.flops, target.name))),
-        notes=notes,
+        notes=tuple(dict.fromkeys([*notes, *partial, *suspicious])),
     )
 
 
@@ -313,9 +323,13 @@ def _too_few(ladder: Ladder, family: str, used: pd.DataFrame) -> InputError:
 
 
 def _benchmarks(
-    visible: Ladder, names: Sequence[str], setting: str | None, rungs: list[str]
+    visible: Ladder, names: Sequence[str], setting: str | None, rungs: list[str], lost: Sequence[Incomplete] = ()
 ) -> tuple[list[str], list[str]]:
-    matched = visible.match_benchmarks(names, setting)
+    gone = {case.benchmark: str(case) for case in lost}
+    asked = [name for name in names if name not in gone]
+    if gone and (not visible.benchmark_names or (names and not asked)):
+        raise InputError("; ".join(list(gone.values())[:3]))
+    matched = visible.match_benchmarks(asked, setting)
     scores = visible.observed_scores
     counts = scores[scores["model"].isin(rungs)].groupby("benchmark", observed=True)["model"].nunique()
     kept = [name for name in matched if int(counts.get(name, 0)) >= FEWEST_RUNGS]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder.ladder import Ladder
-from bayes_cod.ladder.target import Target
 from bayes_cod.ladder.pool import rungs_on
+from bayes_cod.ladder.target import Target
 from bayes_cod.scoring.proper import decades
 
 CutBy = Literal["flops", "params"]

@@ -1,4 +1,4 @@
-"""`Target`: a model to forecast."""
+"""A model to forecast."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import check_name
+
+FEWEST_FLOPS, MOST_FLOPS = 1e-6, 1e40
+"""Compute of a target beyond which arithmetic in decades makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,11 @@ class Target:
     mixture: dict[str, float] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
+        check_name(self.name, "a target")
+        has = f"target '{self.name}' has a training compute of"
         if not np.isfinite(self.flops) or self.flops <= 0:
+            raise InputError(f"{has} {self.flops!r}; give FLOPs above 0 (for example `target_flops` 1e22)")
+        if not FEWEST_FLOPS <= self.flops <= MOST_FLOPS:
             raise InputError(
-                f"target '{self.name}' has a training compute of {self.flops!r}; give FLOPs above 0 "
-                "(for example `target_flops` 1e22)"
+                f"{has} {self.flops:.4g}, which no training has; give FLOPs above 0 (for example `target_flops` 1e22)"
             )

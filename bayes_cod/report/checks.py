@@ -27,7 +27,9 @@ def priors_section(record: Record) -> Section | None:
     counts = resting["prior"].value_counts(sort=False)
     n_forecasts = len(record.forecast.targets) * len(record.forecast.benchmarks)
     if resting.empty:
-        return Section("What the priors decide", text=[_summary(resting, sensitivity, n_forecasts), _PRIORS_READING])
+        return Section(
+            "What the priors decide", text=[_summary(resting, sensitivity, n_forecasts), _PRIORS_READING], folded=True
+        )
     first = resting.groupby("prior", sort=False).head(ROWS_A_PRIOR)  # priors in order of their most sensitive forecast
     order = {name: place for place, name in enumerate(counts.index)}
     shown = first.sort_values("prior", key=lambda names: names.map(order), kind="stable").head(ROWS)
@@ -47,6 +49,7 @@ def priors_section(record: Record) -> Section | None:
         "What the priors decide",
         text=[_summary(resting, sensitivity, n_forecasts), _PRIORS_READING],
         table=Table(columns, cells, groups, caption),
+        folded=True,
     )
 
 
@@ -65,10 +68,10 @@ def _summary(resting: pd.DataFrame, sensitivity: pd.DataFrame, n_forecasts: int)
     if resting.empty:
         return f"None of the {n_forecasts} forecasts rests on a prior."
     counts = resting["prior"].value_counts(sort=False)
-    told = ", ".join(f"{count} on that of {name}" for name, count in counts.items())
+    named = ", ".join(f"{count} on that of {name}" for name, count in counts.items())
     names = sensitivity.loc[sensitivity["prior"] != EVALUATIONS, "prior"].unique()
     none = [str(name) for name in names if name not in counts.index]
-    text = f"Of {n_forecasts} forecasts, so many rest on a prior: {told}"
+    text = f"Of {n_forecasts} forecasts, so many rest on a prior: {named}"
     text += f"; none on that of {' or '.join(none)}." if none else "."
     top = resting.iloc[0].to_dict()
     text += f" The forecast of {top['benchmark']} for {top['target']} rests most on one, the prior of {top['prior']}"
@@ -150,9 +153,9 @@ def _verdict(row: dict[Any, Any], check: pd.DataFrame) -> str:
     if not row["outside"]:
         n, kind = row["rungs"], {"fit": "evaluations", "step": "steps"}[row["kind"]]
         return f"{row['benchmark']}: {n - row['inside90']} of {n} {kind} lie outside their 90 % interval."
-    told = [
+    found = [
         f"{_KIND[row['kind']]} {name} ({points(table.loc[name, 'seen'])} points seen, 90 % interval "
         f"{interval(table.loc[name, 'low90'], table.loc[name, 'high90'])})"
         for name in row["outside"]
     ]
-    return f"{row['benchmark']}: not expected at 99 % over all its rungs: {'; '.join(told)}."
+    return f"{row['benchmark']}: not expected at 99 % over all its rungs: {'; '.join(found)}."

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import batched
-
 from bayes_cod.forecasts.record import Record
-from bayes_cod.plots.losses import plot_losses, plot_score_map
+from bayes_cod.plots.losses import loss_handles, map_handles, plot_losses, plot_score_map
+from bayes_cod.plots.style import single
 from bayes_cod.report.numbers import interval, number, percent, points
-from bayes_cod.report.section import Column, Figure, Section, Table
-from bayes_cod.report.svg import inline_svg
-
-PANELS_A_FIGURE = 12
+from bayes_cod.report.section import Column, Section, Table
+from bayes_cod.report.svg import legend, panel
 
 
 def losses_section(record: Record) -> Section | None:
@@ -19,14 +16,15 @@ def losses_section(record: Record) -> Section | None:
     losses, curves, seen, emergence = shown.loss_table, shown.score_map, shown.map_observations, shown.emergence
     if losses is None or curves is None or seen is None or emergence is None:
         return None
-    figures = [Figure(inline_svg(plot_losses(losses), "losses", "Loss against training compute"), "")]
-    figures += [
-        Figure(
-            inline_svg(plot_score_map(curves, seen, emergence, names), f"map{index}", "Score against loss"),
-            "",
-        )
-        for index, names in enumerate(batched(record.forecast.benchmarks, PANELS_A_FIGURE))
-    ]
+    figures = []
+    for index, name in enumerate(dict.fromkeys(losses["series"])):
+        figure, axes = single()
+        plot_losses(losses, series=[name], ax=axes)
+        figures.append(panel(figure, f"loss{index}", f"{name}: loss against training compute"))
+    for index, name in enumerate(record.forecast.benchmarks):
+        figure, axes = single()
+        plot_score_map(curves, seen, emergence, [name], ax=axes)
+        figures.append(panel(figure, f"scores{index}", f"{name}: score against loss"))
     rows = [
         [str(row["benchmark"]), number(row["loss"], 3), _losses(row["low90"], row["high90"]), percent(row["p_emerged"])]
         for row in emergence.to_dict("records")
@@ -38,6 +36,8 @@ def losses_section(record: Record) -> Section | None:
         text=[*_weights(record), *_walks(record), *_means(record), _READING],
         figures=figures,
         table=Table(columns, rows, caption="Where each benchmark is five points above its floor."),
+        legend=legend([*loss_handles(), *map_handles()]),
+        folded=True,
     )
 
 

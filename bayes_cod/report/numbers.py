@@ -21,7 +21,7 @@ def interval(low: float, high: float) -> str:
 
 def percent(share: float) -> str:
     """A share in per cent."""
-    return UNKNOWN if math.isnan(share) else f"{share:.0%}".replace("%", "\u2009%")
+    return UNKNOWN if math.isnan(share) else f"{share:.0%}".replace("%", "\u202f%")
 
 
 def flops(value: float) -> str:
@@ -37,3 +37,25 @@ def number(value: object, digits: int) -> str:
     if not isinstance(value, SupportsFloat) or math.isnan(float(value)):
         return UNKNOWN
     return f"{float(value):,.{digits}f}"
+
+
+def probability(share: float) -> str:
+    """A probability in per cent; what draws can't tell from 0 or 1 is said so."""
+    if math.isnan(share):
+        return UNKNOWN
+    if share < 0.01:
+        return "below 1\u202f%"
+    return "above 99\u202f%" if share > 0.99 else percent(share)
+
+
+def multiple(decades: float) -> str:
+    """A distance as a factor of compute, such as 39 or 2.4."""
+    factor = 10**decades
+    return f"{factor:.1f}" if factor < 9.95 else f"{float(f'{factor:.2g}'):,.0f}"
+
+
+def rounded(fraction: float, width: float) -> str:
+    """A score in points: whole ones, or tenths where the interval is narrower than ten points (`width`, a fraction)."""
+    if math.isnan(fraction):
+        return UNKNOWN
+    return points(fraction) if width < 0.1 else f"{100 * fraction:.0f}"

@@ -27,7 +27,7 @@ def recalibration_section(record: Record) -> Section | None:
         ]
         for source in scaling["sources"]
     ]
-    return Section("Recalibration", text=[_text(scaling)], table=Table(columns, rows, caption=_CAPTION))
+    return Section("Recalibration", text=[_text(scaling)], table=Table(columns, rows, caption=_CAPTION), folded=True)
 
 
 _CAPTION = (

@@ -3,62 +3,87 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from itertools import batched
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bayes_cod.forecasts.record import Record
 from bayes_cod.forecasts.table import forecast_rows
-from bayes_cod.plots import plot_classes, plot_clusters, plot_curves, plot_forecast
+from bayes_cod.plots import plot_forecast
+from bayes_cod.plots.forecast import forecast_handles
+from bayes_cod.plots.style import fitted
 from bayes_cod.report.numbers import flops, interval, number, percent, points
-from bayes_cod.report.section import Column, Figure, Section, Table
-from bayes_cod.report.svg import inline_svg
+from bayes_cod.report.section import Cell, Column, Figure, Section, Table
+from bayes_cod.report.svg import legend, panel
 
 WORST = 12
-PANELS_A_FIGURE = 12  # what fits on a printed page
+PICTURE = 4.0  # width in inches: legible on a phone, two beside one another on a page
+NOTHING = "–"
 
 
-def forecast_section(record: Record) -> Section:
-    """The forecast as a table, the truth beside it where it is known, and as a picture."""
-    rows = forecast_rows(record)
+def forecast_section(
+    record: Record, order: Sequence[str], thresholds: Mapping[str, float], *, pictures: bool = True
+) -> Section:
+    """The forecast as a table, the truth beside it where it is known, and as a picture in the same order."""
+    rows = _in_order(forecast_rows(record), record, order)
     with_truth = bool(rows["truth"].notna().any())
     with_share = bool(rows["share_extrapolating"].notna().any())
     columns = [Column("Benchmark"), Column("Largest rung", True), Column("Median", True)]
-    columns += [Column("50 % interval", True), Column("90 % interval", True)]
-    columns += [Column("Truth", True)] * with_truth + [Column("Decades beyond", True)]
+    columns += [Column("50 % interval", True), Column("90 % interval", True)] * record.is_distribution
+    columns += [Column("Truth", True)] * with_truth
     columns += [Column("Questions that extrapolate", True)] * with_share
-    cells = []
+    cells: list[list[str | Cell]] = []
     groups: dict[int, str] = {}
     for index, row in enumerate(rows.to_dict("records")):
         if index == 0 or row["target"] != rows["target"].iloc[index - 1]:
-            groups[index] = f"{row['target']}, {flops(row['flops'])} FLOPs"
-        cell = [row["benchmark"], points(row["last_rung"]), points(row["median"])]
-        cell += [interval(row["low50"], row["high50"]), interval(row["low90"], row["high90"])]
-        cell += [points(row["truth"])] * with_truth + [number(row["decades"], 2)]
+            groups[index] = f"{row['target']}: {flops(row['flops'])} FLOPs, {number(row['decades'], 2)} decades beyond"
+        cell: list[str | Cell] = [row["benchmark"], points(row["last_rung"]), points(row["median"])]
+        if record.is_distribution:
+            cell += [interval(row["low50"], row["high50"]), interval(row["low90"], row["high90"])]
+        cell += [points(row["truth"])] * with_truth
         cell += [percent(row["share_extrapolating"])] * with_share
         cells.append(cell)
-    last = record.rungs.iloc[-1]
-    figure = plot_forecast(record.forecast, record, last_rung=str(last["model"]))
     return Section(
         "Forecast",
         text=[_reading(record, with_truth=with_truth, rows=rows)],
-        table=Table(columns, cells, groups),
-        figures=[
-            Figure(inline_svg(figure, "forecast", "Intervals of every benchmark's score"), _forecast_caption(record))
-        ],
+        table=Table(columns, cells, groups, "Observed scores in points."),
+        figures=_pictures(record, order, thresholds) if pictures else (),
+        legend=legend(forecast_handles(record.forecast, record, last_rung=record.last_rung, thresholds=thresholds)),
     )
+
+
+def _in_order(rows: pd.DataFrame, record: Record, order: Sequence[str]) -> pd.DataFrame:
+    places = {name: place for place, name in enumerate(order)}
+    targets = {name: place for place, name in enumerate(record.forecast.targets)}
+    keys = pd.DataFrame({"target": rows["target"].map(targets), "benchmark": rows["benchmark"].map(places)})
+    return rows.loc[keys.sort_values(["target", "benchmark"]).index].reset_index(drop=True)
+
+
+def _pictures(record: Record, order: Sequence[str], thresholds: Mapping[str, float]) -> list[Figure]:
+    figures = []
+    for index, target in enumerate(record.forecast.targets):
+        figure, axes = fitted(PICTURE, 0.25 * len(order) + 0.75)
+        plot_forecast(
+            record.forecast,
+            record,
+            targets=[target],
+            last_rung=record.last_rung,
+            order=order,
+            thresholds=thresholds,
+            ax=axes,
+        )
+        figures.append(panel(figure, f"forecast{index}", f"{target}: intervals of every benchmark's score"))
+    return figures
 
 
 def _reading(record: Record, *, with_truth: bool, rows: pd.DataFrame) -> str:
     if not record.is_distribution:
         return "Observed scores in points (0 to 100). This method gives one number and no interval."
     text = (
-        "Observed scores in points (0 to 100): what the evaluation will print, the target's luck and its finite "
-        "trials included. With probability 90 % the score lies in the 90 % interval, given the model's assumptions; "
-        "the farther beyond the largest rung, the more these matter."
+        "The observed score is what the evaluation will print, the target's luck and its finite trials included. With "
+        "probability 90 % it lies in the 90 % interval, given the model's assumptions; the farther beyond the largest "
+        "rung, the more these matter."
     )
     if with_truth:
         known = rows.dropna(subset=["truth"])
@@ -67,62 +92,7 @@ def _reading(record: Record, *, with_truth: bool, rows: pd.DataFrame) -> str:
     return text
 
 
-def _forecast_caption(record: Record) -> str:
-    text = "Forecast of the observed score"
-    return f"{text}: median, 50 % and 90 % central intervals." if record.is_distribution else f"{text}."
-
-
-def curves_section(record: Record) -> Section:
-    """Every benchmark's rungs, curve and targets."""
-    curves = record.explanation.curves
-    figures = [
-        plot_curves(record.forecast, record, record.rungs, curves=curves, benchmarks=names)
-        for names in batched(record.forecast.benchmarks, PANELS_A_FIGURE)
-    ]
-    text = "Dots are the rungs that the forecast was made from."
-    if curves is not None:
-        text += (
-            " The band is the latent score, the mean behind what an evaluation prints; the bar at the target is the "
-            "observed score and therefore wider."
-        )
-    return Section(
-        "Benchmarks along compute",
-        text=[text],
-        figures=[
-            Figure(inline_svg(figure, f"curves{index}", "Score against compute for every benchmark"), "")
-            for index, figure in enumerate(figures)
-        ],
-    )
-
-
-def clusters_section(record: Record) -> Section | None:
-    """Curves and classes of the clusters of questions; None for methods without clusters."""
-    shown = record.explanation
-    clusters, curves, seen = shown.clusters, shown.cluster_curves, shown.cluster_observations
-    if clusters is None or clusters.empty or curves is None or seen is None:
-        return None
-    figures = [
-        plot_clusters(clusters, curves, seen, benchmarks=names)
-        for names in batched(dict.fromkeys(clusters["benchmark"]), PANELS_A_FIGURE)
-    ]
-    return Section(
-        "Clusters of questions",
-        text=[
-            "Questions of like difficulty vectors share a cluster. Each cluster follows the scaling law, is flat, or "
-            "is irregular, with a probability; only those that follow the law carry the extrapolation. Curves are "
-            "the clusters' latent pass rates, median and 90 % interval; the number beside each is its questions."
-        ],
-        figures=[
-            Figure(inline_svg(plot_classes(clusters), "classes", "Share of questions in each class"), ""),
-            *(
-                Figure(inline_svg(figure, f"clusters{index}", "Pass rate of every cluster against compute"), "")
-                for index, figure in enumerate(figures)
-            ),
-        ],
-    )
-
-
-def losses_section(record: Record) -> Section | None:
+def domains_section(record: Record) -> Section | None:
     """Losses on the way from the mixture to the scores; None for methods that do not forecast them."""
     table = record.explanation.domain_losses
     if table is None:
@@ -136,24 +106,8 @@ def losses_section(record: Record) -> Section | None:
         rows.append([str(row["domain"]), median, f"{low} to {high}"])
     text = ["Losses of the validation domains, from mixture, size and tokens, with the run's own luck."]
     columns = [Column("Validation domain"), Column("Median", True), Column("90 % interval", True)]
-    return Section("Losses of the domains", text=text, table=Table(columns, rows, groups))
-
-
-def classes_section(record: Record) -> Section | None:
-    """Class probabilities of every cluster; None for methods without clusters."""
-    clusters = record.explanation.clusters
-    if clusters is None or clusters.empty:
-        return None
-    columns = [Column("Cluster"), Column("Questions", True), Column("P(law)", True), Column("P(flat)", True)]
-    columns += [Column("P(irregular)", True), Column("Class")]
-    rows = []
-    groups: dict[int, str] = {}
-    for index, row in enumerate(clusters.to_dict("records")):
-        if index == 0 or row["benchmark"] != clusters["benchmark"].iloc[index - 1]:
-            groups[index] = str(row["benchmark"])
-        chances = [number(row[f"p_{kind}"], 2) for kind in ("law", "flat", "irregular")]
-        rows.append([str(row["cluster"]), f"{int(row['n_questions']):,}", *chances, str(row["kind"])])
-    return Section("Clusters one by one", table=Table(columns, rows, groups), folded=True)
+    caption = "Observed validation losses."
+    return Section("Losses of the domains", text=text, table=Table(columns, rows, groups, caption), folded=True)
 
 
 def diagnostics_section(record: Record) -> Section | None:
@@ -194,10 +148,16 @@ def diagnostics_section(record: Record) -> Section | None:
 
 
 def data_section(record: Record) -> Section:
-    """The rungs, and what was decided about the data."""
+    """The rungs, and everything odd about the data."""
     columns = [Column("Rung"), Column("FLOPs", True), Column("Parameters", True), Column("Tokens", True)]
-    rows = [
-        [str(row["model"]), flops(row["flops"]), _size(row["params"]), _size(row["tokens"])]
+    columns += [Column("Benchmarks", True)]
+    answered = record.observations.groupby("model")["benchmark"].nunique()
+    rows: list[list[str | Cell]] = [
+        [
+            str(row["model"]),
+            *(Cell(flops(_known(row[name])), _known(row[name])) for name in ("flops", "params", "tokens")),
+            str(int(answered.get(row["model"], 0))),
+        ]
         for row in record.rungs.to_dict("records")
     ]
     pool = record.data.get("pool")
@@ -207,13 +167,11 @@ def data_section(record: Record) -> Section:
         f"benchmarks; {others} to learn from.",
         *(record.data.get("notes") or ()),
     ]
-    return Section("Data", text=text, table=Table(columns, rows))
+    return Section("Data", text=text, table=Table(columns, rows, caption="The rungs, by compute."), folded=True)
 
 
-def _size(value: object) -> str:
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return number(np.nan, 0)
-    return flops(float(str(value)))
+def _known(value: object) -> float:
+    return float("nan") if value is None or pd.isna(value) else float(str(value))  # type: ignore[call-overload]
 
 
 def settings_section(record: Record) -> Section:
@@ -223,10 +181,25 @@ def settings_section(record: Record) -> Section:
         "method": summary["method"],
         "seed": summary["seed"],
         "data (SHA-256)": summary["data"].get("sha256"),
+        "made": summary.get("date"),
         "wall time (s)": summary.get("wall_time_seconds"),
         **summary["settings"],
         **(summary["facts"].get("settings") or {}),
         **{f"version of {name}": value for name, value in (summary.get("versions") or {}).items()},
     }
-    rows = [[name, value if isinstance(value, str) else json.dumps(value)] for name, value in chosen.items()]
-    return Section("Settings", table=Table([Column("Setting"), Column("Value")], rows), folded=True)
+    rows = [list(pair) for pair in _flat(chosen)]
+    caption = "With these, the data and the seed the same numbers come out."
+    return Section("Settings", table=Table([Column("Setting"), Column("Value")], rows, caption=caption), folded=True)
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Nested settings as rows, a part's name before those of its own."""
+    found: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found += _flat(value, f"{before}{name}, ")
+        elif isinstance(value, str):
+            found.append((f"{before}{name}", value))
+        else:
+            found.append((f"{before}{name}", NOTHING if value in (None, [], {}) else json.dumps(value)))
+    return found

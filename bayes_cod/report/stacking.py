@@ -25,7 +25,9 @@ def stacking_section(record: Record) -> Section | None:
         ]
         for member in weights["members"]
     ]
-    return Section("Stacking", text=[_text(weights)], table=Table(columns, rows))
+    return Section(
+        "Stacking", text=[_text(weights)], table=Table(columns, rows, caption="Members of the mixture."), folded=True
+    )
 
 
 def _text(record: dict[str, object]) -> str:

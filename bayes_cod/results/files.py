@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,8 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from bayes_cod.errors import InputError
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of a text that a spreadsheet takes for a formula."""
 
 Writer = Callable[[Path], None]
 
@@ -23,17 +31,26 @@ def check_folder(out: Path, names: str = "a folder to write to") -> None:
     Raises
     ------
     InputError
-        If it is a file, or its parent is.
+        If it or a parent is a file, or nothing can be written there.
     """
-    for place in (out, *out.parents):
-        if place.is_dir():
-            return
-        if place.exists():
-            raise InputError(f"this is a file; give {names}", file=place)
+    try:
+        for place in (out, *out.parents):
+            if place.is_dir():
+                with tempfile.TemporaryDirectory(prefix=".bayes_cod.", dir=place):
+                    return
+            if place.exists():
+                raise InputError(f"this is a file; give {names}", file=place)
+            if place.is_symlink():
+                raise InputError("this link leads nowhere; choose another folder", file=place)
+    except (OSError, ValueError) as error:
+        raise _cannot_write(out, error) from None
 
 
 def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str, ...] = ()) -> None:
     """Write files into a folder: all are complete before the first appears there.
+
+    They are written inside the folder itself, under a hidden name, and moved to their places: a folder may be a
+    mounted volume, to which nothing can be moved from outside, or have a parent that can't be written to.
 
     Parameters
     ----------
@@ -49,33 +66,88 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
     InputError
         If the folder can't be written to.
     """
+    made = _missing(out)
+    done = False
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+        out.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=out))
+        try:
+            for name, write in writers.items():
+                write(part / name)
+            for name in writers:
+                (part / name).replace(out / name)
+            for name in set(known) - set(writers):
+                (out / name).unlink(missing_ok=True)
+            done = True
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        raise InputError(f"cannot be written to ({error.strerror}); choose another folder", file=out) from None
-    try:
-        for name, write in writers.items():
-            write(part / name)
-        out.mkdir(exist_ok=True)
-        for name in writers:
-            (part / name).replace(out / name)
-        for name in set(known) - set(writers):
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot be written to ({error.strerror}); choose another folder", file=out) from None
+        raise _cannot_write(out, error) from None
     finally:
-        shutil.rmtree(part)
+        if not done:
+            _remove(made)
+
+
+def _missing(out: Path) -> list[Path]:
+    """Folders that have to be made, the innermost first."""
+    return [place for place in (out, *out.parents) if not place.exists()]
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # not empty: another process has written there
+
+
+def _cannot_write(out: Path, error: OSError | ValueError) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(f"the disk is full ({reason}); free space or choose another folder", file=out)
+    return InputError(f"cannot be written to ({reason}); choose another folder", file=out)
+
+
+def write_csv(table: pd.DataFrame, file: Path) -> None:
+    """Write a table as CSV; text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    text = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    safe = table.assign(**{str(name): table[name].map(_no_formula, na_action="ignore") for name in text})
+    safe.to_csv(file, index=False)
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def write_netcdf(data: xr.DataTree | xr.Dataset, file: Path) -> None:
+    """Write draws as netCDF: made in memory, since the HDF5 library ends the process where a disk runs full.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    buffer = io.BytesIO()
+    data.to_netcdf(buffer, engine="h5netcdf")
+    with file.open("wb") as target:
+        target.write(buffer.getbuffer())
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def write_json(record: Mapping[str, Any], file: Path) -> None:
     """Write a record as JSON; NaN and infinity, which JSON has not, become null."""
-    write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n", file)
+    write_text(as_json(record), file)
+
+
+def as_json(record: Mapping[str, Any]) -> str:
+    """A record as a JSON document; NaN and infinity, which JSON has not, become null."""
+    return json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_text(text: str, file: Path) -> None:
-    """Write text as UTF-8."""
-    file.write_text(text, encoding="utf-8")
+    """Write text as UTF-8; half a surrogate pair, which it can't hold, is spelled out."""
+    file.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _plain(value: Any) -> Any:

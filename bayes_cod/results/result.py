@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayes_cod.errors import InputError
+from bayes_cod.evaluation.recalibration import read_cells
 from bayes_cod.forecasts.explanation import Explanation, dataset_to_table, table_to_dataset
 from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.forecasts.record import Record, target_of
 from bayes_cod.forecasts.table import forecast_rows
 from bayes_cod.plots import plot_forecast
 from bayes_cod.report.build import build_report
-from bayes_cod.results.files import Writer, write_json, write_text, write_together
+from bayes_cod.results.files import Writer, write_csv, write_json, write_netcdf, write_text, write_together
 
 FORECAST_FILES = ("forecast.csv", "forecast.nc", "posterior.nc", "diagnostics.csv", "run.json", "report.html")
 NEEDED = ("forecast.nc", "run.json")
@@ -88,16 +90,33 @@ class Result(Record):
         """Intervals of every benchmark's score; see `bayes_cod.plots.plot_forecast`."""
         return plot_forecast(self.forecast, self, last_rung=self.last_rung)
 
-    def report(self, path: Path | str) -> Path:
+    def report(
+        self,
+        path: Path | str,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        track_record: Sequence[Path | str] = (),
+    ) -> Path:
         """Write the report as one HTML file that needs no network.
 
         Parameters
         ----------
         path
             File to write.
+        thresholds
+            Score that is asked for, a fraction, by benchmark: the report says how likely that score or more is. Left
+            out: those that the forecast was made with.
+        track_record
+            Folders of finished back-tests of the method: the report says what its intervals held at this distance.
+
+        Raises
+        ------
+        InputError
+            For a threshold outside 0 to 1 or of an unknown benchmark, or a folder without a back-test.
         """
         file = Path(path)
-        write_text(build_report(self), file)
+        cells = read_cells([Path(folder) for folder in track_record]) if track_record else None
+        write_text(build_report(self, thresholds=thresholds, cells=cells), file)
         return file
 
     # ---------------------------------------------------------------- files
@@ -116,13 +135,13 @@ class Result(Record):
         out = Path(folder)
         posterior, diagnostics = self.explanation.posterior, self.diagnostics
         writers: dict[str, Writer] = {
-            "forecast.csv": lambda file: self.to_dataframe().to_csv(file, index=False),
-            "forecast.nc": lambda file: self._tree().to_netcdf(file, engine="h5netcdf"),
+            "forecast.csv": lambda file: write_csv(self.to_dataframe(), file),
+            "forecast.nc": lambda file: write_netcdf(self._tree(), file),
         }
         if posterior is not None:
-            writers["posterior.nc"] = lambda file: posterior.to_netcdf(file, engine="h5netcdf")
+            writers["posterior.nc"] = lambda file: write_netcdf(posterior, file)
         if diagnostics is not None:
-            writers["diagnostics.csv"] = lambda file: diagnostics.to_csv(file, index=False)
+            writers["diagnostics.csv"] = lambda file: write_csv(diagnostics, file)
         writers["run.json"] = lambda file: write_json({"format": FORMAT, **self.summary()}, file)
         writers["report.html"] = lambda file: write_text(build_report(self), file)
         write_together(out, writers, known=FORECAST_FILES)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import nutpie
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayes_cod import progress
 from bayes_cod.models.sampling.compiled import Compiled
 from bayes_cod.models.sampling.settings import SamplerSettings
 
@@ -55,6 +56,19 @@ def sample(
             target_accept=settings.retry_accept if retry else settings.target_accept,
             save_warmup=False,
             progress_bar=False,
+            progress_callback=_reporter(),
         )
     tree["posterior"] = xr.DataTree(compiled.deterministics.complete(tree["posterior"].to_dataset(), data))
     return tree
+
+
+def _reporter() -> Callable[[Sequence[Any]], None] | None:
+    """What nutpie calls with its chains' progress; None where no one listens."""
+    listener = progress.listener()
+    if listener is None:
+        return None
+
+    def report(chains: Sequence[Any]) -> None:
+        listener(sum(chain.finished_draws for chain in chains) / max(sum(chain.total_draws for chain in chains), 1))
+
+    return report

@@ -1,112 +1,33 @@
-"""Tables on disk to a `Ladder`: CSV, gzip CSV and Parquet, told apart by their columns.
+"""Tables on disk to a `Ladder`, told apart by their columns.
 
 A folder may hold any number of files; several files of one table are read together. A sampling setting that a
-file carries in its name (``<setting>__<benchmark>.csv.gz``) or in a column ``setting``, and a number of shots
-that varies within a task, become part of the benchmark's name: ``math500_cot@highk_temp0.7``, ``piqa@5shot``.
+file carries in its name (``<setting>__<benchmark>.csv.gz``) or in a column ``setting``, and a metric, filter or number
+of shots that varies within a task, become part of the benchmark's name: ``math500_cot@highk_temp0.7``, ``piqa@5shot``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import InputError, InputErrors
 from bayes_cod.ladder import Ladder
-from bayes_cod.readers.tables import columns as shapes
-from bayes_cod.readers.tables import schemas
-from bayes_cod.readers.tables.files import first_row, read_file, table_files
+from bayes_cod.readers.tables import columns, schemas, shapes, variants
+from bayes_cod.readers.tables.columns import Table
+from bayes_cod.readers.tables.files import find_tables, plain_name
+from bayes_cod.readers.tables.limits import MOST_BENCHMARKS, MOST_FAULTS
+from bayes_cod.readers.tables.models import contradictions, gather_models, runs_inside, strangers
+from bayes_cod.readers.tables.sheets import NoTable
+from bayes_cod.readers.tables.sources import load
 
 CHANCE_TOLERANCE = 1e-3
 
-
-@dataclass(frozen=True)
-class _Piece:
-    """One file's contribution to one table, with its place for error messages."""
-
-    table: str
-    frame: pd.DataFrame
-    file: Path
-    first_row: int
-    notes: tuple[str, ...] = ()
-
-
-def read_tables(path: Path | str) -> Ladder:
-    """Read a ladder from a folder of tables or from one file.
-
-    Parameters
-    ----------
-    path
-        Folder, or a CSV, gzip CSV or Parquet file.
-
-    Returns
-    -------
-    Ladder
-
-    Raises
-    ------
-    InputError
-        If nothing is readable, or naming file, row and column of what cannot be used.
-    """
-    root = Path(path)
-    pieces = [piece for file in table_files(root) for piece in _pieces(file)]
-    tables: dict[str, pd.DataFrame] = {}
-    for kind in ("models", "items", "benchmarks", "scores", "losses", "mixtures", "questions"):
-        of_kind = [piece for piece in pieces if piece.table == kind]
-        if of_kind:
-            tables[kind] = _join(of_kind)
-    notes = [note for piece in pieces for note in piece.notes]
-    notes += _name_shots(tables)
-    _mark_final(tables)
-    models = _models(tables, pieces)
-    return Ladder(
-        name=root.name.removesuffix(".gz").removesuffix(".csv").removesuffix(".parquet"),
-        models=models,
-        benchmarks=_benchmarks(tables, root),
-        items=tables.get("items"),
-        scores=tables.get("scores"),
-        losses=tables.get("losses"),
-        mixtures=tables.get("mixtures"),
-        questions=tables.get("questions"),
-        notes=tuple(dict.fromkeys(notes)),
-    )
-
-
-def _pieces(file: Path) -> Iterator[_Piece]:
-    raw = read_file(file)
-    first = first_row(file)
-    frame = shapes.name_runs(shapes.rename(raw), file)
-    columns = set(frame.columns)
-    kinds = shapes.kinds(columns)
-    if not kinds:
-        if {"n_questions", "benchmark"} <= columns:
-            return  # an inventory of the folder; says nothing that the items do not say
-        raise InputError(
-            f"cannot tell which table this is from its columns ({', '.join(map(str, raw.columns[:8]))}); "
-            "see the data guide for the columns of models, items, benchmarks, scores, losses and mixtures",
-            file=file,
-        )
-    if "items" in kinds or "benchmarks" in kinds:
-        frame = shapes.add_setting(frame, file)
-    for kind in kinds:
-        schema, shape = _TABLES[kind]
-        shaped, notes = shape(frame, file) if shape is not None else (frame, ())
-        checked = schemas.validate(shaped, schema, file, first)
-        if kind == "items":
-            checked = checked.astype({"n_trials": np.int64, "n_correct": np.int64})
-        _refuse_duplicates(checked, kind, file, first)
-        if kind == "mixtures":
-            checked = shapes.shares(checked, file)
-        yield _Piece(kind, checked, file, first, notes)
-    if kinds[0] != "models" and "model" in columns and "flops" in columns:
-        yield _Piece("runs", shapes.runs_inside(frame), file, first)
-
-
-_Shape = Callable[[pd.DataFrame, Path], shapes.Shaped]
+_Shape = Callable[[Table], shapes.Shaped]
 _TABLES: dict[str, tuple[pandera.DataFrameSchema, _Shape | None]] = {
     "models": (schemas.MODELS, None),
     "items": (schemas.ITEMS, None),
@@ -116,33 +37,195 @@ _TABLES: dict[str, tuple[pandera.DataFrameSchema, _Shape | None]] = {
     "mixtures": (schemas.MIXTURES, shapes.mixtures),
     "questions": (schemas.QUESTIONS, None),
 }
+_VARYING = ["checkpoint", "step", "tokens", "metric", "filter", "shots"]
 _KEYS = {
     "models": ["model"],
-    "items": ["benchmark", "question_id", "model", "checkpoint"],
+    "items": ["benchmark", "question_id", "model", *_VARYING],
     "benchmarks": ["benchmark"],
-    "scores": ["source", "model", "step", "tokens", "benchmark", "metric", "shots"],
-    "losses": ["model", "step", "tokens", "domain"],
+    "scores": ["source", "model", "benchmark", *_VARYING],
+    "losses": ["model", "domain", "step", "tokens", "checkpoint"],
     "mixtures": ["model", "domain"],
     "questions": ["benchmark", "question_id"],
 }
+_RESULTS = ("items", "scores", "losses")
 
 
-def _refuse_duplicates(frame: pd.DataFrame, kind: str, file: Path, first_row: int) -> None:
-    keys = [key for key in _KEYS[kind] if key in frame]
-    again = frame.duplicated(keys)
-    if again.any():
-        position = int(np.flatnonzero(again)[0])
-        values = ", ".join(f"{key}={frame[key].iloc[position]}" for key in keys)
-        raise InputError(
-            f"duplicate of an earlier row of the {kind} table ({values}); keep one of them",
-            file=file,
-            row=int(frame.index[position]) + first_row,
+@dataclass
+class _Read:
+    """What has been read of a folder so far."""
+
+    pieces: list[tuple[str, Table]] = field(default_factory=list)
+    runs: list[Table] = field(default_factory=list)
+    sources: list[tuple[str, str, int, str]] = field(default_factory=list)
+    faults: list[InputError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def left(self, file: str, why: str) -> None:
+        """Note a file that is not read."""
+        self.sources.append((file, "–", 0, why))
+        self.notes.append(f"{file}: not read ({why})")
+
+    def of(self, kind: str) -> list[Table]:
+        """All files' parts of a table."""
+        return [table for name, table in self.pieces if name == kind]
+
+
+def read_tables(path: Path | str, files: Sequence[Path] | None = None) -> Ladder:
+    """Read a ladder from a folder of tables or from one file.
+
+    Parameters
+    ----------
+    path
+        Folder, or a file: text of any separator, JSON lines or Parquet.
+    files
+        Those of the folder to read, where others are of another kind; all where not given.
+
+    Returns
+    -------
+    Ladder
+        With `notes` on what was decided, and `sources` on what each file gave.
+
+    Raises
+    ------
+    InputError
+        If nothing is readable, or naming file, row and column of what cannot be used; `InputErrors` for several faults.
+    """
+    root = Path(path)
+    found = find_tables(root, files)
+    read = _Read(faults=list(found.faults))
+    for name, why in found.left:
+        read.left(name, why)
+    loaded = _load(found.tables, read)
+    has_results = any(set(columns.kinds(table.columns)) & {"items", "scores", "trials"} for table in loaded)
+    for table in loaded:
+        _add(table, read, has_results)
+    if not read.pieces and not read.faults:
+        raise InputError("no file holds a table; " + "; ".join(read.notes[:5]), file=root)
+    _stop_at(read.faults)
+    return _ladder(root, read)
+
+
+def _load(files: Sequence[Path], read: _Read) -> list[Table]:
+    loaded: list[Table] = []
+    for file in files:
+        try:
+            table, faults = load(file)
+        except NoTable as why:
+            if len(files) == 1:
+                raise
+            read.left(file.name, str(why).removeprefix(f"{file}").lstrip(", :"))
+            continue
+        except InputErrors as several:
+            read.faults += several.faults
+            continue
+        except InputError as fault:
+            read.faults.append(fault)
+            continue
+        if len(files) > 1 and columns.is_foreign(table):
+            shown = ", ".join(map(str, table.frame.columns[:6]))
+            read.left(file.name, f"none of its columns ({shown}) is one of a ladder's tables")
+            continue
+        read.faults += faults
+        if not faults:
+            loaded.append(table)
+    return loaded
+
+
+def _stop_at(faults: Sequence[InputError]) -> None:
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        shown = list(faults[:MOST_FAULTS])
+        if len(faults) > MOST_FAULTS:
+            shown.append(InputError(f"{len(faults) - MOST_FAULTS} more faults are not shown"))
+        raise InputErrors(shown)
+
+
+def _add(table: Table, read: _Read, has_results: bool) -> None:
+    """Put one file's table where it belongs."""
+    table = shapes.derive_flops(shapes.name_runs(table))
+    found = columns.kinds(table.columns)
+    if not found or (found == ["models"] and not has_results):
+        wide = shapes.melt_wide(table)
+        if wide is not None:
+            if table.columns & {"flops", "family", "params"}:
+                read.runs.append(runs_inside(table))  # models without any score are listed too
+            table, found = wide, ["scores"]
+    if not found:
+        if columns.is_inventory(table.columns):
+            read.sources.append((table.file.name, "–", len(table.frame), "an inventory, which the items tell too"))
+            return
+        read.faults.append(table.fault(columns.nearest(table)))
+        return
+    left = shapes.wide_scores(table) if found == ["models"] else []
+    if left:
+        read.notes.append(
+            f"{table.file.name}: columns {', '.join(left[:6])} are not read; if they are scores, one column a "
+            "benchmark, put them into a file of their own"
         )
+    if set(found) & {"items", "benchmarks", "scores", "questions"} and "benchmark" in table.frame:
+        table = shapes.add_setting(table)
+    read.notes += table.notes
+    faults = contradictions(table) if found[0] != "models" and "model" in table.frame else []
+    for kind in found:
+        faults += _add_one(table, kind, read)
+    read.faults += faults
+    if (found[0] != "models" and {"model", "flops"} <= table.columns and not faults) or (
+        found[0] != "models" and {"model", "family"} <= table.columns and not faults
+    ):
+        read.runs.append(runs_inside(table))
 
 
-def _join(pieces: list[_Piece]) -> pd.DataFrame:
-    kind = pieces[0].table
-    joined = pd.concat([piece.frame.assign(file=str(piece.file)) for piece in pieces], ignore_index=True)
+def _add_one(table: Table, kind: str, read: _Read) -> list[InputError]:
+    schema, shape = _TABLES[kind]
+    before = len(table.notes)
+    needed = {name for name, spec in schema.columns.items() if spec.required}
+    shaped = table
+    faults: list[InputError] = []
+    if shape is not None and needed - {"domain", "loss", "weight"} <= table.columns:
+        shaped, faults = shape(table)
+    read.notes += shaped.notes[before:]
+    if not faults:
+        checked, faults = schemas.validate(shaped, schema)
+        if kind == "items" and not faults:
+            checked = checked.astype({"n_trials": np.int64, "n_correct": np.int64})
+        shaped = shaped.with_frame(checked)
+    if not faults:
+        faults = _duplicates(shaped, kind)
+    if not faults:
+        read.pieces.append((kind, shaped))
+        unread = columns.unread(table)
+        read.sources.append((table.file.name, kind, len(shaped.frame), _unread(unread)))
+    return faults
+
+
+def _unread(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f"beside the table's columns: {', '.join(names[:6])}{more}"
+
+
+def _duplicates(table: Table, kind: str) -> list[InputError]:
+    keys = [key for key in _KEYS[kind] if key in table.frame]
+    again = table.frame.duplicated(keys).to_numpy()
+    if not again.any():
+        return []
+    position = int(np.flatnonzero(again)[0])
+    values = _values(table.frame.iloc[position], keys)
+    count = int(again.sum())
+    more = f" ({count} such rows)" if count > 1 else ""
+    message = f"duplicate of an earlier row of the {kind} table ({values}){more}; keep one of them"
+    return [table.fault(message, row=int(table.frame.index[position]))]
+
+
+def _values(row: pd.Series, keys: Sequence[str]) -> str:
+    return ", ".join(f"{key}={row[key]}" for key in keys if pd.notna(row[key]))
+
+
+def _join(tables: Sequence[Table], kind: str) -> pd.DataFrame:
+    frames = [table.frame.assign(file=str(table.file)) for table in tables]
+    joined = pd.concat(frames, ignore_index=True)
     keys = [key for key in _KEYS[kind] if key in joined]
     again = joined.duplicated(keys)
     if again.any():
@@ -151,97 +234,57 @@ def _join(pieces: list[_Piece]) -> pd.DataFrame:
             [(joined[key] == later[key]) | (joined[key].isna() & pd.isna(later[key])) for key in keys]
         )
         first = joined[same].iloc[0]
-        values = ", ".join(f"{key}={later[key]}" for key in keys)
         raise InputError(
-            f"repeats a row of {Path(first['file']).name} ({values}); keep one of the two", file=later["file"]
+            f"repeats a row of {Path(first['file']).name} ({_values(later, keys)}); keep one of the two",
+            file=later["file"],
         )
     return joined.drop(columns="file")
 
 
-def _name_shots(tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Tasks run with several numbers of shots become separate benchmarks."""
-    scores = tables.get("scores")
-    if scores is None or "shots" not in scores:
-        return []
-    several = scores["benchmark"].map(scores.groupby("benchmark")["shots"].nunique().gt(1)).astype(bool)
-    if not several.any():
-        return []
-    named = scores["benchmark"].astype(str) + "@" + scores["shots"].astype(str) + "shot"
-    scores["benchmark"] = scores["benchmark"].where(~several, named)
-    return ["tasks run with several numbers of shots are separate benchmarks, named task@<n>shot"]
-
-
-def _mark_final(tables: dict[str, pd.DataFrame]) -> None:
-    for kind in ("scores", "losses"):
-        frame = tables.get(kind)
-        if frame is None:
-            continue
-        if "is_final" not in frame:
-            order = frame["tokens"] if "tokens" in frame else pd.Series(0.0, index=frame.index)
-            frame["is_final"] = order == order.groupby(frame["model"]).transform("max")
-        frame["is_final"] = frame["is_final"].astype(bool)
-
-
-def _models(tables: dict[str, pd.DataFrame], pieces: list[_Piece]) -> pd.DataFrame:
-    inside = [piece for piece in pieces if piece.table == "runs"]
-    listed = tables.get("models")
-    frames = [] if listed is None else [listed]
-    known = pd.DataFrame(columns=["model", "flops"]) if listed is None else listed.reindex(columns=["model", "flops"])
-    for piece in inside:
-        _refuse_conflicts(known, piece)
-        known = pd.concat([known, piece.frame[["model", "flops"]]]).drop_duplicates("model")
-        frames.append(piece.frame)
-    if not frames:
+def _ladder(root: Path, read: _Read) -> Ladder:
+    tables = {kind: _join(read.of(kind), kind) for kind in _TABLES if read.of(kind)}
+    listed = tables.pop("models", None)
+    notes = [*read.notes, *_tell_apart(tables)]
+    models, more = gather_models(listed, read.runs, tables, [table.file for _, table in read.pieces])
+    _stop_at(strangers(models, [table for kind, table in read.pieces if kind in _RESULTS]))
+    benchmarks = _benchmarks(tables, root)
+    if len(benchmarks) > MOST_BENCHMARKS:
         raise InputError(
-            "no table tells the models' compute; add a models table with the columns model, family, flops "
-            f"(files read: {', '.join(sorted({piece.file.name for piece in pieces})) or 'none'})"
+            f"{len(benchmarks):,} benchmarks; at most {MOST_BENCHMARKS:,} are read (is a column of questions named "
+            "benchmark or task?)",
+            file=root,
         )
-    models = pd.concat(frames, ignore_index=True).drop_duplicates("model", ignore_index=True)
-    for column in ("family", "flops", "params", "tokens"):
-        if column not in models:
-            models[column] = np.nan if column != "family" else None
-    by_size = 6.0 * models["params"].astype(float) * models["tokens"].astype(float)
-    models["flops"] = models["flops"].astype(float).fillna(by_size)
-    models["family"] = models["family"].astype(object).where(models["family"].notna(), "all").astype(str)
-    if "step" in models and models["step"].notna().any() and not ({"losses"} & tables.keys()):
-        group = models["params"].fillna(models["flops"])
-        models["is_final"] = models["step"] == models.groupby(["family", group])["step"].transform("max")
-    else:
-        models["is_final"] = True
-    _refuse_unknown(models, tables, pieces)
-    return models.sort_values(["family", "flops", "model"], ignore_index=True)
+    return Ladder(
+        name=plain_name(root),
+        models=models,
+        benchmarks=benchmarks,
+        items=tables.get("items"),
+        scores=tables.get("scores"),
+        losses=tables.get("losses"),
+        mixtures=tables.get("mixtures"),
+        questions=tables.get("questions"),
+        notes=tuple(dict.fromkeys([*notes, *more])),
+        sources=pd.DataFrame(read.sources, columns=["file", "table", "rows", "remark"]),
+    )
 
 
-def _refuse_conflicts(known: pd.DataFrame, piece: _Piece) -> None:
-    both = piece.frame.merge(known.dropna().drop_duplicates("model"), on="model", suffixes=("", "_known"))
-    if "checkpoint" in piece.frame or "step" in piece.frame:
-        return
-    off = both[(both["flops"] / both["flops_known"] - 1).abs() > 0.01]
-    if len(off):
-        case = off.iloc[0]
-        raise InputError(
-            f"model '{case['model']}' has {case['flops']:.4g} FLOPs here and {case['flops_known']:.4g} in another "
-            "table; make them agree",
-            file=piece.file,
-            column="flops",
-        )
-
-
-def _refuse_unknown(models: pd.DataFrame, tables: dict[str, pd.DataFrame], pieces: list[_Piece]) -> None:
-    known = set(models["model"])
-    for piece in pieces:
-        if piece.table not in ("items", "scores", "losses"):
-            continue
-        stranger = ~piece.frame["model"].isin(known)
-        if stranger.any():
-            position = int(np.flatnonzero(stranger)[0])
-            raise InputError(
-                f"model '{piece.frame['model'].iloc[position]}' is in no models table, so its compute is unknown; "
-                "add it there, or a flops column here",
-                file=piece.file,
-                row=int(piece.frame.index[position]) + piece.first_row,
-                column="model",
-            )
+def _tell_apart(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Name variants of a benchmark and mark final checkpoints, in place of the joined tables."""
+    notes: list[str] = []
+    for kind in ("scores", "items"):
+        if kind in tables:
+            tables[kind], said = variants.name_variants(tables[kind])
+            notes += said
+    for kind, what in (("scores", "benchmark"), ("losses", "domain")):
+        if kind in tables:
+            tables[kind], said = variants.mark_final(tables[kind], what)
+            notes += said
+    if "scores" in tables:
+        variants.refuse_several(tables["scores"])
+    if "items" in tables:
+        tables["items"], said = variants.final_items(tables["items"])
+        notes += said
+    return notes
 
 
 def _benchmarks(tables: dict[str, pd.DataFrame], root: Path) -> pd.DataFrame:

@@ -1,86 +1,159 @@
-"""One file of a table to a frame, with an error that names what is broken."""
+"""Which files of a folder are tables, which are left and why, and one file's table as it was written."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from bayes_cod.errors import InputError
+from bayes_cod.readers.tables.limits import MOST_FILES
 
-ENDINGS = (".csv", ".csv.gz", ".parquet")
-
-_TEXT = ["question_id", "model", "run", "benchmark", "task", "family", "size", "domain", "setting"]
-
-
-def first_row(file: Path) -> int:
-    """Number of a file's first row of data: 2 below a CSV header, 1 in Parquet."""
-    return 1 if file.suffix == ".parquet" else 2
+PACKED = (".gz", ".gzip")
+ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".json", ".jsonl", ".ndjson")
+"""Endings of files that may be tables, packed or not, in capitals or not."""
+SHOWN_ENDINGS = ".csv, .tsv, .parquet, .jsonl (also .gz)"
 
 
-def table_files(root: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Sheet:
+    """One file's table as it was written.
+
+    Attributes
+    ----------
+    file
+        Where it lies.
+    frame
+        Columns as the user named them, text (missing where a field is empty) or, from Parquet and JSON, typed. The
+        index is the row as a person counts it: the line of a text file, the row from 1 in Parquet and JSON.
+    separator
+        What separates fields in a text file; "" elsewhere.
+    notes
+        What the reader decided.
+    """
+
+    file: Path
+    frame: pd.DataFrame
+    separator: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Found:
+    """Files of a folder.
+
+    Attributes
+    ----------
+    tables
+        Files to read, by name.
+    left
+        File or folder (relative to the root) and why it is not read.
+    faults
+        What should be readable and is not.
+    """
+
+    tables: list[Path] = field(default_factory=list)
+    left: list[tuple[str, str]] = field(default_factory=list)
+    faults: list[InputError] = field(default_factory=list)
+
+
+def plain_name(file: Path) -> str:
+    """A file's name without its endings: ``algebra`` of ``algebra.csv.gz``."""
+    name = file.name
+    for endings in (PACKED, ENDINGS):
+        for ending in endings:
+            if name.lower().endswith(ending) and len(name) > len(ending):
+                name = name[: -len(ending)]
+                break
+    return name
+
+
+def ending(file: Path) -> str:
+    """A file's ending in small letters, without what a packed file adds: ``.csv`` of ``algebra.CSV.gz``."""
+    name = file.name.lower()
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return os.path.splitext(name)[1]
+
+
+def find_tables(root: Path, chosen: Sequence[Path] | None = None) -> Found:
     """Tables in a folder, by name; or the one file given.
 
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    if not root.exists():
-        raise InputError("no such file or folder; give a folder of tables or one CSV or Parquet file", file=root)
-    if root.is_file():
-        if not root.name.endswith(ENDINGS):
-            raise InputError(f"not a table; expected a file ending in {', '.join(ENDINGS)}", file=root)
-        return [root]
-    files = sorted(file for file in root.iterdir() if file.is_file() and file.name.endswith(ENDINGS))
-    if not files:
-        raise InputError(f"the folder holds no table; expected files ending in {', '.join(ENDINGS)}", file=root)
-    return files
-
-
-def read_file(file: Path) -> pd.DataFrame:
-    """Read one CSV, gzip CSV or Parquet file.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows in file order, indexed 0, 1, ...; column names stripped of blanks.
+    Parameters
+    ----------
+    root
+        Folder or file.
+    chosen
+        Files to take of the folder; all where not given.
 
     Raises
     ------
     InputError
-        If the file can't be read as a table, or its table is empty.
+        If there is none, or the path can't be opened.
     """
+    mode = _mode(root)
+    if stat.S_ISREG(mode):
+        if ending(root) not in ENDINGS:
+            raise InputError(f"not a table; expected a file ending in {SHOWN_ENDINGS}", file=root)
+        return Found([root])
+    if not stat.S_ISDIR(mode):
+        raise InputError("neither a file nor a folder (a device, pipe or socket); give a folder of tables", file=root)
     try:
-        frame = pd.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
-    except pd.errors.EmptyDataError:
-        raise InputError("the file is empty; expected a header and at least one row", file=file) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text ({error.reason}); save the table as UTF-8", file=file) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"damaged gzip file ({error}); write it anew", file=file) from None
-    except pa.ArrowException as error:
-        raise InputError(f"not a readable Parquet file ({error}); write it anew", file=file) from None
-    except pd.errors.ParserError as error:
-        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-        raise InputError(f"not a readable CSV table ({reason}); repair or remove the file", file=file) from None
+        names = sorted(os.listdir(root)) if chosen is None else sorted(path.name for path in chosen)
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error}); check the file", file=file) from None
-    frame.columns = [str(column).strip() for column in frame.columns]
-    if frame.empty:
-        raise InputError("the table has a header but no rows; add rows or remove the file", file=file)
-    return frame.reset_index(drop=True)
+        raise InputError(f"the folder can't be opened ({error.strerror}); check its rights", file=root) from None
+    if len(names) > MOST_FILES:
+        raise InputError(f"the folder holds {len(names):,} files; give one with at most {MOST_FILES:,}", file=root)
+    found = Found()
+    for name in names:
+        _sort(root / name, found)
+    if not found.tables and not found.faults:
+        seen = f"; it holds {_some([name for name, _ in found.left])}" if found.left else ""
+        raise InputError(f"the folder holds no table; expected files ending in {SHOWN_ENDINGS}{seen}", file=root)
+    return found
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
-    header = pd.read_csv(file, header=None, nrows=1, dtype=str).iloc[0].astype(str).str.strip()
-    repeated = header[header.duplicated()]
-    if len(repeated):
-        raise InputError("the column appears twice; keep one", file=file, column=str(repeated.iloc[0]))
-    frame = pd.read_csv(file, dtype=dict.fromkeys(_TEXT, "str"), low_memory=False)
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise InputError("the rows have more fields than the header; name every column", file=file, row=2)
-    return frame
+def _mode(root: Path) -> int:
+    try:
+        return os.stat(root).st_mode
+    except FileNotFoundError:
+        if root.is_symlink():
+            raise InputError("this link leads nowhere; repair or remove it", file=root) from None
+        raise InputError("no such file or folder; give a folder of tables or one table", file=root) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no valid path"
+        raise InputError(f"can't be opened ({reason}); give a folder of tables or one table", file=root) from None
+
+
+def _sort(file: Path, found: Found) -> None:
+    name = file.name
+    if name.startswith((".", "~$")) or name == "__MACOSX":
+        if name not in (".DS_Store", ".git"):
+            found.left.append((name, "hidden"))
+        return
+    is_table = ending(file) in ENDINGS
+    try:
+        mode = file.stat().st_mode
+    except OSError as error:
+        if is_table:
+            why = "this link leads nowhere" if file.is_symlink() else f"can't be opened ({error.strerror})"
+            found.faults.append(InputError(f"{why}; repair or remove it", file=file))
+        else:
+            found.left.append((name, "can't be opened"))
+        return
+    if stat.S_ISDIR(mode):
+        found.left.append((name + "/", "a folder within the folder"))
+    elif not stat.S_ISREG(mode):
+        found.left.append((name, "no regular file"))
+    elif is_table:
+        found.tables.append(file)
+    elif name.lower() not in ("readme.md", "readme", "license", "license.txt", "readme.txt"):
+        found.left.append((name, "not a table by its ending"))
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import InputError, InputErrors
 from bayes_cod.ladder import Target
-from bayes_cod.readers.tables import columns as shapes
-from bayes_cod.readers.tables.files import first_row, read_file
+from bayes_cod.readers.tables import shapes
+from bayes_cod.readers.tables.columns import Table, understand
+from bayes_cod.readers.tables.sheets import read_sheet
 
 PREFIX = "mix_"
 
 
 def read_targets(path: Path | str, family: str | None = None) -> list[Target]:
-    """Read targets from a CSV, gzip CSV or Parquet file.
+    """Read targets from one table.
 
     Parameters
     ----------
@@ -30,45 +32,44 @@ def read_targets(path: Path | str, family: str | None = None) -> list[Target]:
     InputError
         For missing columns, unusable numbers, or shares that do not sum to 1.
     """
-    file = Path(path)
-    frame = shapes.name_runs(shapes.rename(read_file(file)), file)
-    mixture_columns = [column for column in frame.columns if column.startswith(PREFIX)]
-    missing = [name for name in ("model", "flops") if name not in frame]
-    if missing or not mixture_columns:
+    table, faults = understand(read_sheet(Path(path)))
+    if faults:
+        raise InputErrors(faults) if len(faults) > 1 else faults[0]
+    table = shapes.derive_flops(shapes.name_runs(table))
+    frame = table.frame
+    mixture_columns = [str(column) for column in frame.columns if str(column).startswith(PREFIX)]
+    if not {"model", "flops"} <= table.columns or not mixture_columns:
         wanted = "model (or run), params and tokens (or flops), and mix_<domain>"
-        raise InputError(
-            f"a table of targets needs the columns {wanted}; it has: {', '.join(frame.columns)}", file=file
-        )
+        shown = ", ".join(table.column(str(name)) for name in frame.columns[:12])
+        raise table.fault(f"a table of targets needs the columns {wanted}; it has: {shown}")
     if family is not None and "family" in frame:
         frame = frame[frame["family"].astype(str) == family]
     if frame.empty:
-        raise InputError(f"no row is of the family '{family}'", file=file)
-    frame = frame.assign(**{name: pd.to_numeric(frame[name], errors="coerce") for name in mixture_columns})
+        raise table.fault(f"no row is of the family '{family}'")
     repeated = frame.duplicated("model", keep=False)
-    found = []
-    for position, row in enumerate(frame.to_dict("records")):
-        place = int(frame.index[position]) + first_row(file)
-        shares = {name.removeprefix(PREFIX): float(row[name]) for name in mixture_columns if pd.notna(row[name])}
-        total = sum(shares.values())
-        if abs(total - 1) > shapes.WEIGHT_TOLERANCE:
-            raise InputError(
-                f"the mixture of '{row['model']}' sums to {total:.4g}, expected 1; give shares of the training tokens",
-                file=file,
-                row=place,
-            )
-        numbers = {name: _number(row.get(name)) for name in ("flops", "params", "tokens")}
-        if numbers["flops"] is None:
-            raise InputError(
-                f"the compute of '{row['model']}' is unknown; give flops, or params and tokens", file=file, row=place
-            )
-        tokens = numbers["tokens"]
-        name = str(row["model"])
-        if repeated.iloc[position] and tokens is not None:
-            name += f"@{tokens:.6g}"
-        found.append(Target(name, numbers["flops"], str(row.get("family", "all")), numbers["params"], tokens, shares))
-    return found
+    return [
+        _target(row, table, int(place), mixture_columns, bool(again))
+        for row, place, again in zip(frame.to_dict("records"), frame.index, repeated, strict=True)
+    ]
+
+
+def _target(row: dict[Any, Any], table: Table, place: int, mixture_columns: list[str], repeated: bool) -> Target:
+    shares = {name.removeprefix(PREFIX): float(row[name]) for name in mixture_columns if pd.notna(row[name])}
+    total = sum(shares.values())
+    if abs(total - 1) > shapes.WEIGHT_TOLERANCE or min(shares.values(), default=0) < 0:
+        raise table.fault(
+            f"the mixture of '{row['model']}' sums to {total:.4g}, expected 1; give shares of the training tokens",
+            row=place,
+        )
+    flops, params, tokens = (_number(row.get(name)) for name in ("flops", "params", "tokens"))
+    if flops is None:
+        raise table.fault(f"the compute of '{row['model']}' is unknown; give flops, or params and tokens", row=place)
+    name = str(row["model"]) + (f"@{tokens:.6g}" if repeated and tokens is not None else "")
+    try:
+        return Target(name, flops, str(row.get("family", "all")), params, tokens, shares)
+    except InputError as error:
+        raise table.fault(str(error), row=place) from None
 
 
 def _number(value: object) -> float | None:
-    number = pd.to_numeric(value, errors="coerce") if value is not None else float("nan")  # type: ignore[call-overload]
-    return None if pd.isna(number) else float(number)
+    return None if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]

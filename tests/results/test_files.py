@@ -1,0 +1,137 @@
+"""Files of a result: staged where they will lie, all or none, and nothing asked of a machine that it can't give."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from bayes_cod.caches import use_writable_caches
+from bayes_cod.errors import InputError
+from bayes_cod.results.files import check_folder, write_netcdf, write_together
+
+
+def test_files_are_staged_inside_the_folder_itself(tmp_path: Path) -> None:
+    out = tmp_path / "volume"
+    out.mkdir()
+    seen: list[Path] = []
+
+    def write(file: Path) -> None:
+        seen.append(file)
+        file.write_text("x")
+
+    write_together(out, {"a.txt": write})
+    assert seen[0].parent.parent == out, "a mounted volume takes nothing from outside"
+    assert [file.name for file in out.iterdir()] == ["a.txt"]
+
+
+def test_nothing_is_left_where_a_writer_fails(tmp_path: Path) -> None:
+    def full(file: Path) -> None:
+        file.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "new" / "out"
+    with pytest.raises(InputError, match="the disk is full"):
+        write_together(out, {"a.txt": lambda file: file.write_text("x"), "b.txt": full})
+    assert not (tmp_path / "new").exists()
+    out.mkdir(parents=True)
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(InputError):
+        write_together(out, {"b.txt": full}, known=("mine.txt",))
+    assert [file.name for file in out.iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_can_not_be_written_to_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_folder(tmp_path / "new" / "out")
+    assert list(tmp_path.iterdir()) == [], "looking leaves nothing behind"
+
+    def refuse(*_: object, **__: object) -> str:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(InputError, match="Read-only file system"):
+        check_folder(tmp_path / "new" / "out")
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_is_no_folder(what: str, tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    place.write_text("") if what == "file" else place.symlink_to("nowhere")
+    with pytest.raises(InputError, match="this is a file|this link leads nowhere"):
+        check_folder(place / "sub")
+
+
+def test_draws_are_written_by_plain_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = xr.DataTree.from_dict({"/posterior": xr.Dataset({"a": (("draw",), np.arange(5.0))})})
+    write_netcdf(data, tmp_path / "a.nc")
+    with xr.open_datatree(tmp_path / "a.nc", engine="h5netcdf") as tree:
+        assert tree["posterior/a"].to_numpy().tolist() == [0, 1, 2, 3, 4]
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match="No space left"):
+            write_netcdf(data, Path("/dev/full"))
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all"])
+def test_caches_move_where_home_is_no_folder(home: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    for name in ("MPLCONFIGDIR", "NUMBA_CACHE_DIR", "PYTENSOR_FLAGS", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    folder = use_writable_caches()
+    assert folder is not None and folder.is_relative_to(tmp_path)
+    assert os.environ["MPLCONFIGDIR"].startswith(str(folder))
+    assert os.environ["PYTENSOR_FLAGS"] == f"base_compiledir={folder / 'pytensor'}"
+
+
+def test_caches_stay_where_home_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert use_writable_caches() is None
+
+
+def command(*arguments: object, **environment: str) -> list[object]:
+    code = "import sys; from bayes_cod.cli import main; sys.argv[0] = 'bayes-cod'; main()"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+@pytest.mark.slow
+def test_output_in_ascii(ladder_folder: Path) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": os.getcwd()}
+    done = subprocess.run(command("check", ladder_folder), capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"arith" in done.stdout and done.stdout.isascii()
+
+
+@pytest.mark.slow
+def test_a_full_standard_output(ladder_folder: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command("check", ladder_folder), stdout=full, stderr=subprocess.PIPE, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("error: standard output can't be written to (No space left on device)")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_damaged_job_of_a_backtest_is_named(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    from bayes_cod.evaluation.jobs import load
+
+    job = SimpleNamespace(key="abc")
+    assert load(job, tmp_path) is None  # type: ignore[arg-type]
+    (tmp_path / "abc.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(InputError, match=r"abc\.parquet: a damaged job of a back-test"):
+        load(job, tmp_path)  # type: ignore[arg-type]
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "abc.parquet")
+    with pytest.raises(InputError, match="no job of a back-test"):
+        load(job, tmp_path)  # type: ignore[arg-type]
