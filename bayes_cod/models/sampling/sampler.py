@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayes_cod import progress
 from bayes_cod.models.sampling.compiled import Compiled
 from bayes_cod.models.sampling.settings import SamplerSettings
+from bayes_cod.threads import one_thread
 
 
 def sample(
@@ -42,7 +43,7 @@ def sample(
         Groups `posterior` (chain, draw, ...) and `sample_stats`.
     """
     longer = settings.retry_times if retry else 1
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore")
         tree: xr.DataTree = nutpie.sample(
             compiled.with_data(data),

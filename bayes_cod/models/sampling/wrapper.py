@@ -6,6 +6,10 @@ containers (`Packing`): they find addresses and data in nutpie's record of data.
 so are the draws.
 """
 
+# numba's functions are typed for Python, not for what it compiles.
+# mypy: disable-error-code="attr-defined, type-var, call-arg, no-untyped-call, no-untyped-def"
+# mypy: warn_unreachable=False
+
 from __future__ import annotations
 
 import ctypes
@@ -50,17 +54,17 @@ class UnexpectedError(Exception):
     """numba, nutpie or a model is not as the wrapper needs it."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _pointer(typing_context, address):  # type: ignore[no-untyped-def]
+@intrinsic
+def _pointer(typing_context, address):
     """A pointer from an address."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(types.uint64), generate
 
 
-def _call(context, builder, address, values, argument_types, result):  # type: ignore[no-untyped-def]
+def _call(context, builder, address, values, argument_types, result):
     """LLVM code of a call, by numba's calling convention, of a function ``(*arguments)``."""
     packed = types.StarArgTuple.from_types(argument_types)
     pointer = builder.inttoptr(address, context.call_conv.get_function_type(result, (packed,)).as_pointer())
@@ -71,27 +75,27 @@ def _call(context, builder, address, values, argument_types, result):  # type: i
     return returned
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _density_at(typing_context, address, point, values, sizes):  # type: ignore[no-untyped-def]
+@intrinsic
+def _density_at(typing_context, address, point, values, sizes):
     """Log density and gradient, by the function at an address."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         return _call(context, builder, arguments[0], arguments[1:], _DENSITY_ARGUMENTS, _DENSITY_RESULT)
 
     return _DENSITY_RESULT(types.uint64, *_DENSITY_ARGUMENTS), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _expanded_at(typing_context, address, point):  # type: ignore[no-untyped-def]
+@intrinsic
+def _expanded_at(typing_context, address, point):
     """All variables in one array, by the function at an address."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         return _call(context, builder, arguments[0], arguments[1:], (_POINT,), _EXPAND_RESULT)
 
     return _EXPAND_RESULT(types.uint64, _POINT), generate
 
 
-def _density(dimensions, point_, gradient_, density_, record_):  # type: ignore[no-untyped-def]
+def _density(dimensions, point_, gradient_, density_, record_):
     """What nutpie calls: 0 done, 1 an error, 3 and 4 a gradient or a density that is not finite."""
     n = np.int64(dimensions)
     try:
@@ -112,7 +116,7 @@ def _density(dimensions, point_, gradient_, density_, record_):  # type: ignore[
     return 0
 
 
-def _expand(dimensions, expanded, point_, values_, record_):  # type: ignore[no-untyped-def]
+def _expand(dimensions, expanded, point_, values_, record_):
     """What nutpie calls for the values of all variables: 0 done, -2 an error."""
     try:
         record = numba.carray(record_, (8,), np.uint64)
@@ -202,7 +206,7 @@ def by_address(model: pm.Model, names: Sequence[str]) -> Any:
 
 
 def _record(user_data: NDArray[Any], density: int, expand: int) -> NDArray[Any]:
-    """nutpie's record of data with the two addresses after it."""
+    """Data record of nutpie with the two addresses after it."""
     kind = np.dtype([*user_data.dtype.descr, ("density", np.uintp), ("expand", np.uintp)])
     if kind.itemsize != _RECORD * 8:
         raise UnexpectedError("nutpie's record of data has another shape")
