@@ -21,13 +21,23 @@ from bayes_cod.results.result import Result
 type Source = Ladder | str | PathLike[str]
 
 
-def read(path: str | PathLike[str]) -> Ladder:
+def read(
+    path: str | PathLike[str],
+    *,
+    models: str | PathLike[str] | None = None,
+    metric: str | Mapping[str, str] | None = None,
+    filter: str | Mapping[str, str] | None = None,
+) -> Ladder:
     """Read a ladder.
 
     Parameters
     ----------
     path
         Folder of tables or logs, one file, or ``"microladder"`` (also ``"microladder:PART"``) for the bundled ladder.
+    models
+        Models table of a folder of logs, where it is not in the folder.
+    metric, filter
+        What to count of logs, for all benchmarks or by benchmark; left out, by the rules of the guide to logs.
 
     Raises
     ------
@@ -40,7 +50,8 @@ def read(path: str | PathLike[str]) -> Ladder:
     >>> len(bc.read("microladder").rungs("micro-s0"))
     12
     """
-    return read_source(str(path))
+    table = None if models is None else Path(models)
+    return read_source(str(path), models=table, metric=metric, filter=filter)
 
 
 def request(

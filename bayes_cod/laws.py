@@ -118,6 +118,35 @@ def params_tokens_loss(
     return e + power_law(params, a, alpha) + power_law(tokens, b, beta)
 
 
+CHINCHILLA = {"a": 482.01, "alpha": 0.3478, "b": 2085.43, "beta": 0.3658}
+"""Coefficients of ``A N^-alpha + B D^-beta`` (parameters, tokens): Hoffmann et al. (2022), Approach 3, as refitted by
+Besiroglu et al. (2024). Its irreducible loss of 1.8172 cancels here."""
+
+
+def equivalent_compute(params: Numeric, tokens: Numeric) -> Numeric:
+    """Compute whose best split into size and tokens reaches the loss of a run with these parameters and tokens.
+
+    With ``C = 6 N D`` the least of ``A N^-alpha + B D^-beta`` is ``k (C / 6)^-gamma``, ``gamma = alpha beta / (alpha +
+    beta)``: solved for C. A run of the best split has its own compute, every other run less: what was spent on a model
+    too small for its data, or too large, counts only for what it brought.
+
+    Parameters
+    ----------
+    params, tokens
+        Parameters used per token, and training tokens.
+
+    Returns
+    -------
+    FLOPs.
+    """
+    a, alpha, b, beta = (CHINCHILLA[name] for name in ("a", "alpha", "b", "beta"))
+    split = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
+    k = a * split**-alpha + b * split**beta
+    gamma = alpha * beta / (alpha + beta)
+    excess = power_law(params, a, alpha) + power_law(tokens, b, beta)
+    return 6 * exp(log(k / excess) / gamma)
+
+
 def _log1p_exp(value: Numeric) -> Numeric:
     if _is_symbolic(value):
         from pytensor import tensor

@@ -45,6 +45,12 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def never_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command says that it takes long, however slow the machine."""
+    monkeypatch.setattr("bayes_cod.commands.console.SILENT", 3600.0)
+
+
 @pytest.fixture
 def ladder_folder(tmp_path: Path) -> Path:
     """A valid ladder on disk: two benchmarks, four rungs of 'fam', a larger model without results."""

@@ -12,16 +12,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 from rich.text import Text
 
-from bayes_cod.commands.console import errors, points, screen, stage
-from bayes_cod.commands.options import MOST, check_seed, open_ladder, open_pool, open_prior, open_recalibrations
+from bayes_cod.commands.console import answer, errors, points, screen, stage
+from bayes_cod.commands.options import MOST_JOBS, check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import Writer, check_folder, write_csv, write_together
+from bayes_cod.results.files import Writer, check_folder, write_csv, write_text, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-FILES = ("cells.csv", "summary.csv", "seconds.csv", "reliability.png", "pit.png", "error_by_distance.png", "skill.png")
+FILES = (
+    "cells.csv",
+    "summary.csv",
+    "seconds.csv",
+    "reliability.png",
+    "pit.png",
+    "error_by_distance.png",
+    "skill.png",
+    "report.html",
+)
 JOBS = "jobs"
 JOB = ["method", "ladder", "family", "cut", "seconds"]
 
@@ -98,8 +107,8 @@ def backtest(
     """Forecast larger models of a ladder from its smaller ones, and score the forecasts.
 
     Every family is cut at every rung that leaves --min-rungs; each method is fitted up to the cut and forecasts all
-    larger evaluated models. Writes cells.csv (one row a cell and method), summary.csv, seconds.csv and plots. Finished
-    jobs are kept in OUT/jobs: the same command, started again, goes on where it was interrupted.
+    larger evaluated models. Writes cells.csv (one row a cell and method), summary.csv, seconds.csv, report.html and
+    plots. Finished jobs are kept in OUT/jobs: the same command, started again, goes on where it was interrupted.
 
     Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
     exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
@@ -122,8 +131,8 @@ def backtest(
     """
     check_folder(out)
     check_seed(seed)
-    if jobs == 0 or not -1 <= jobs <= MOST["jobs"]:
-        raise InputError(f"--jobs is {jobs}; give a number from 1 to {MOST['jobs']:,}, or -1 for one a core")
+    if jobs == 0 or not -1 <= jobs <= MOST_JOBS:
+        raise InputError(f"--jobs is {jobs}; give a number from 1 to {MOST_JOBS:,}, or -1 for one a core")
     from bayes_cod.evaluation import backtest as run_backtest
     from bayes_cod.evaluation import common_cells, summarise, summary_table
     from bayes_cod.registry import AUTO, resolve, resolve_auto, with_prior
@@ -184,6 +193,8 @@ def show(cells: pd.DataFrame, overall: pd.DataFrame, out: Path) -> None:
     for (name, status, reason), rows in silent.groupby(["method", "status", "reason"], sort=False):
         console.print(Text(f"• {name}: {len(rows)} cells {status}: {reason}", style="yellow"), soft_wrap=True)
     console.print(f"cells: {out / 'cells.csv'}", markup=False, soft_wrap=True)
+    console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
+    answer({"summary": overall.to_dict("records"), "out": str(out)})
 
 
 def _summary(overall: pd.DataFrame) -> Table:
@@ -233,12 +244,14 @@ def _writers(
     cells: pd.DataFrame, common: pd.DataFrame, overall: pd.DataFrame, table: pd.DataFrame
 ) -> dict[str, Writer]:
     from bayes_cod.plots import evaluation as plots
+    from bayes_cod.report.backtest import backtest_page
 
     writers: dict[str, Writer] = {
         # times are not reproducible and have a file of their own, so that the same command writes the same cells.csv
         "cells.csv": lambda file: write_csv(cells.drop(columns="seconds"), file),
         "seconds.csv": lambda file: write_csv(cells[JOB].drop_duplicates(), file),
         "summary.csv": lambda file: write_csv(table, file),
+        "report.html": lambda file: write_text(backtest_page(cells, common, overall), file),
     }
     best = overall[overall["n_cells"] > 0].sort_values("crps_points", kind="stable")
     answered = [str(name) for name in best["method"]][: plots.MOST_LINES]

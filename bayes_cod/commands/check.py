@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
@@ -21,8 +22,12 @@ MOST_ROWS = 40
 
 def check(
     ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+        str, typer.Argument(help="Folder of tables or logs, one table, or the word microladder.", metavar="LADDER")
     ],
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Models table of a folder of logs, where it is not in the folder.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Read a ladder and tell what can be forecast from it.
 
@@ -31,9 +36,11 @@ def check(
       bayes-cod check my_ladder/
 
       bayes-cod check microladder
+
+      bayes-cod check evaluations/ --models models.csv
     """
     with stage("reading"):
-        read = open_ladder(ladder)
+        read = open_ladder(ladder, models)
         found = inspect_ladder(read)
     show(found, read.name, screen())
     if found.families["forecast"].any() and len(found.benchmarks):

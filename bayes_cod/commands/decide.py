@@ -10,18 +10,23 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
+from bayes_cod.commands.answers import pairs
 from bayes_cod.commands.console import screen, stage
+from bayes_cod.commands.decide_compute import compute
+from bayes_cod.commands.decide_next_run import next_run
+from bayes_cod.commands.decide_plans import plans
+from bayes_cod.commands.decide_trials import trials
 from bayes_cod.commands.losses import check_gate, fit_losses, visible_runs
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import Writer, check_folder, write_csv, write_json, write_together
+from bayes_cod.results.files import Writer, check_folder, write_csv, write_json, write_text, write_together
 from bayes_cod.threads import one_thread
 
 if TYPE_CHECKING:
     from bayes_cod.decisions.mixture import Decision
     from bayes_cod.ladder import Ladder
 
-FILES = ("mixtures.csv", "mixtures.png", "diagnostics.csv", "decision.json")
+FILES = ("mixtures.csv", "mixtures.png", "diagnostics.csv", "decision.json", "report.html")
 SHOWN = 5
 
 decide = typer.Typer(no_args_is_help=True, help="Decide what to train, given forecasts.", rich_markup_mode="rich")
@@ -31,8 +36,16 @@ decide = typer.Typer(no_args_is_help=True, help="Decide what to train, given for
 def options() -> None:
     """Decide what to train, given forecasts.
 
-    For example: bayes-cod decide mixture --help
+    Everything but the mixture starts from a saved forecast, the --out of 'bayes-cod forecast'.
+
+    For example:
+
+      bayes-cod decide compute out/ --require "gsm8k>=0.8" --confidence 0.9
     """
+
+
+for _name, _command in (("compute", compute), ("plans", plans), ("next-run", next_run), ("trials", trials)):
+    decide.command(_name)(_command)
 
 
 @decide.command()
@@ -95,7 +108,7 @@ def mixture(
     Learns from runs on several mixtures, small ones as a rule, and gives for each candidate its expected score (or
     loss), the probability that it is the best and that it beats the current mixture, and the expected regret.
     Candidates that are no blend of tried mixtures are marked as extrapolation. Writes mixtures.csv, mixtures.png,
-    decision.json and diagnostics.csv.
+    decision.json, diagnostics.csv and report.html.
 
     For example:
 
@@ -113,9 +126,7 @@ def mixture(
     from bayes_cod.decisions.mixture import Goal, decide_mixture
     from bayes_cod.decisions.simplex import Limits
 
-    limits = Limits(
-        _pairs(at_least, "--at-least"), _pairs(at_most, "--at-most"), _pairs(available, "--available"), repetitions
-    )
+    limits = Limits(pairs(at_least, "at_least"), pairs(at_most, "at_most"), pairs(available, "available"), repetitions)
     with stage("reading"):
         read = open_ladder(ladder)
         used = visible_runs(read, family, cut)
@@ -128,7 +139,7 @@ def mixture(
         model = _fit_scores(used, checkpoints, draws, chains, seed)
         table, known = model.diagnostics, model.scores.evidence.benchmarks
     check_gate(table, allow_failed_gate)
-    aim = Goal.of(_pairs(weight, "--weight"), known, losses=goal == "losses")
+    aim = Goal.of(pairs(weight, "weight"), known, losses=goal == "losses")
     with stage("comparing mixtures"):
         made = decide_mixture(
             model,
@@ -146,6 +157,7 @@ def mixture(
         "mixtures.png": lambda file: _picture(made, model).savefig(file, dpi=150, facecolor="white"),
         "diagnostics.csv": lambda file: write_csv(table, file),
         "decision.json": lambda file: write_json(_record(made, used, params, tokens, seed), file),
+        "report.html": lambda file: write_text(_page(made, model), file),
     }
     with stage(f"writing {out}"):
         write_together(out, writers, known=FILES)
@@ -166,23 +178,6 @@ def _fit_scores(
         return model.fit(ladder)
 
 
-def _pairs(texts: list[str] | None, option: str) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for text in texts or ():
-        name, separator, value = text.rpartition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            separator = ""
-            number = 0.0
-        if not separator or not name:
-            raise InputError(f"{option} is '{text}'; give NAME=NUMBER, for example code=0.3")
-        if name in found:
-            raise InputError(f"{option} names '{name}' twice; give it once")
-        found[name] = number
-    return found
-
-
 def _current(ladder: Ladder, texts: list[str] | None) -> dict[str, float] | None:
     if not texts:
         return None
@@ -191,7 +186,7 @@ def _current(ladder: Ladder, texts: list[str] | None) -> dict[str, float] | None
         if found is None:
             raise InputError(f"'{texts[0]}' has no mixture in this ladder; give shares with --current DOMAIN=SHARE")
         return found
-    return _pairs(texts, "--current")
+    return pairs(texts, "current")
 
 
 def show(made: Decision, out: Path) -> None:
@@ -253,6 +248,34 @@ def _picture(made: Decision, model: Any) -> Any:
         current=made.current,
         label="expected loss (nats)" if losses else "expected score (points)",
         scale=1.0 if losses else 100.0,
+    )
+
+
+def _page(made: Decision, model: Any) -> str:
+    from bayes_cod.report.decisions import decision_page
+
+    best = made.best
+    factor, unit = (1.0, "nats") if made.goal.losses else (100.0, "points")
+    shares = ", ".join(f"{name} {best[f'share_{name}']:.2f}" for name in made.sources if best[f"share_{name}"] >= 0.005)
+    words = [
+        f"The best expected value has {shares}: {factor * best['mean']:.3g} {unit} (90 %: "
+        f"{factor * best['q05']:.3g} to "
+        f"{factor * best['q95']:.3g}); it is the best of all candidates with {best['p_best']:.0%}, and its expected "
+        f"regret "
+        f"is {factor * best['regret']:.2g}."
+    ]
+    if made.current is not None and best["kind"] != "current":
+        words.append(
+            f"It beats the mixture in use with {best['p_beats_current']:.0%}, by {factor * best['gain']:.2g} {unit}."
+        )
+    return decision_page(
+        title="Mixture of training data",
+        lead=f"{len(made.table)} candidates, compared on {len(made.values)} joint draws.",
+        words=words,
+        notes=made.notes,
+        picture=_picture(made, model),
+        caption="Expected value of each candidate.",
+        tables={"Candidates": made.table},
     )
 
 

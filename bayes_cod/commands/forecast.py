@@ -18,6 +18,7 @@ from bayes_cod.commands.options import (
     size,
 )
 from bayes_cod.commands.tables import diagnostics_table, forecast_tables
+from bayes_cod.errors import InputError
 from bayes_cod.ladder.request import Request, make_request
 from bayes_cod.report.answers import make_answers, matched
 from bayes_cod.report.text import report_json
@@ -30,9 +31,13 @@ if TYPE_CHECKING:
 
 def forecast(
     ladder: Annotated[
-        str, typer.Argument(help="Folder of tables, one table, or the word microladder.", metavar="LADDER")
+        str, typer.Argument(help="Folder of tables or logs, one table, or the word microladder.", metavar="LADDER")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Models table of a folder of logs, where it is not in the folder.", metavar="FILE"),
+    ] = None,
     family: Annotated[
         str | None,
         typer.Option(help="Family to continue. Left out: the targets' family, or the only one with two rungs."),
@@ -123,6 +128,12 @@ def forecast(
         bool,
         typer.Option("--allow-failed-gate", help="Report even if the sampler did not converge; it says so in red."),
     ] = False,
+    register: Annotated[
+        bool,
+        typer.Option(
+            "--register", help="Write a dated record of the files' hashes, to be judged by 'bayes-cod score'."
+        ),
+    ] = False,
 ) -> None:
     """Forecast the scores of larger models, with intervals.
 
@@ -157,7 +168,7 @@ def forecast(
     learnt = open_prior(prior, [method])
     with stage("reading"):
         request = make_request(
-            open_ladder(ladder),
+            open_ladder(ladder, models),
             family=family,
             targets=target or (),
             target_flops=target_flops or (),
@@ -183,7 +194,32 @@ def forecast(
         "allow_failed_gate": allow_failed_gate,
     }
     made = settings_of(chosen, draws=draws, chains=chains, priors=learnt)
+    if register:
+        check_unregistered(out)
     carry_out(request, chosen, seed, made, settings, out, recalibration)
+    if register:
+        _register(out)
+
+
+def check_unregistered(out: Path) -> None:
+    """Refuse to write over a registered forecast before any work is done.
+
+    Raises
+    ------
+    InputError
+        If the folder holds one.
+    """
+    from bayes_cod.results.registration import REGISTRATION
+
+    if (out / REGISTRATION).exists():
+        raise InputError("holds a registered forecast; choose another `out`", file=out)
+
+
+def _register(out: Path) -> None:
+    from bayes_cod.results.registration import register
+
+    made = register(out)
+    screen().print(f"registered {made.date}, digest {made.digest}", markup=False, soft_wrap=True)
 
 
 def carry_out(

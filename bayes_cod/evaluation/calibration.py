@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from arviz_stats.base import array_stats
 from numpy.typing import NDArray
-from scipy.stats import binom, norm
 
 from bayes_cod.errors import InputError
 
@@ -25,8 +25,6 @@ type Ranks = Mapping[str, float]
 type Ranked = tuple[Ranks, bool]
 """Ranks of one simulation, and whether its fit passed the convergence gate."""
 
-SIMULATIONS_OF_THE_ENVELOPE = 2000
-POINTS = 50
 THINNED = 100
 
 
@@ -98,8 +96,8 @@ class Calibration:
     Attributes
     ----------
     table
-        One row a quantity: n, mean rank, covered_50, covered_90, distance (of the ranks' distribution from the
-        uniform at the worst point: a binomial tail as a normal quantile), limit, passed.
+        One row a quantity: n, mean rank, covered_50, covered_90, p_value (of the test that they are uniform), limit
+        (the smallest p value that passes), passed.
     """
 
     table: pd.DataFrame
@@ -110,12 +108,12 @@ class Calibration:
         return bool(self.table["passed"].all())
 
 
-def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Calibration:
+def judge(ranks: pd.DataFrame, probability: float = 0.99) -> Calibration:
     """Compare ranks with the uniform distribution.
 
-    The empirical distribution function of each quantity's ranks must stay inside a simultaneous envelope: its largest
-    pointwise distance from the uniform stays below the quantile of that distance over simulated uniform ranks, adjusted
-    for the number of quantities (Säilynoja, Bürkner and Vehtari 2022, by simulation).
+    ArviZ's pointwise order tests, combined (its `uniformity_test`, method ``"pot_c"``): each ordered rank is held
+    against the Beta distribution it has among uniform ones, and the p values are joined by a truncated Cauchy
+    combination. Limits are adjusted for the number of quantities (Šidák).
 
     Parameters
     ----------
@@ -123,8 +121,6 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Cali
         One row a simulation, one column a quantity, fractions in (0, 1).
     probability
         Probability that a calibrated model passes altogether.
-    seed
-        Of the envelope's simulation.
 
     Raises
     ------
@@ -134,44 +130,19 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99, seed: int = 0) -> Cali
     values = ranks.to_numpy(dtype=float)
     if not values.size or not ((values >= 0) & (values <= 1)).all():
         raise InputError("ranks must be fractions between 0 and 1, at least one; got others")
-    n = len(values)
-    limit = envelope(n, values.shape[1], probability, seed)
-    rows = []
-    for column, name in enumerate(ranks.columns):
-        own = values[:, column]
-        distance = _distance(own)
-        rows.append(
-            {
-                "quantity": str(name),
-                "n": n,
-                "mean": own.mean(),
-                "covered_50": float(((own > 0.25) & (own < 0.75)).mean()),
-                "covered_90": float(((own > 0.05) & (own < 0.95)).mean()),
-                "distance": distance,
-                "limit": limit,
-                "passed": distance <= limit,
-            }
-        )
+    limit = 1 - probability ** (1 / values.shape[1])
+    p_values = np.atleast_1d(array_stats.uniformity_test(values, axis=0, method="pot_c")[0])
+    rows = [
+        {
+            "quantity": str(name),
+            "n": len(values),
+            "mean": own.mean(),
+            "covered_50": float(((own > 0.25) & (own < 0.75)).mean()),
+            "covered_90": float(((own > 0.05) & (own < 0.95)).mean()),
+            "p_value": float(p_value),
+            "limit": limit,
+            "passed": bool(p_value >= limit),
+        }
+        for name, own, p_value in zip(ranks.columns, values.T, p_values, strict=True)
+    ]
     return Calibration(pd.DataFrame(rows))
-
-
-def envelope(n: int, quantities: int, probability: float = 0.99, seed: int = 0) -> float:
-    """Distance that the ranks of all quantities of a calibrated model keep below with the given probability.
-
-    In the unit of `judge`: a pointwise tail of the binomial distribution, as a standard normal's quantile.
-    """
-    rng = np.random.default_rng([seed, 41])
-    uniform = np.array([_distance(rng.random(n)) for _ in range(SIMULATIONS_OF_THE_ENVELOPE)])
-    return float(np.quantile(uniform, probability ** (1 / quantities)))
-
-
-def _distance(ranks: FloatArray) -> float:
-    """Distance of the empirical distribution function from the uniform at the worst point.
-
-    The smaller binomial tail of the count of ranks below the point, as a normal quantile: near the ends, where counts
-    are small and skewed, standard deviations would not say how rare a count is.
-    """
-    at = np.linspace(0, 1, POINTS + 2)[1:-1]
-    counts = np.searchsorted(np.sort(ranks), at, side="right")
-    tail = np.minimum(binom.cdf(counts, len(ranks), at), binom.sf(counts - 1, len(ranks), at))
-    return float(norm.isf(tail.min()))

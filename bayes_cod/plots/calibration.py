@@ -4,46 +4,61 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from arviz_plots import plot_ecdf_pit
 from matplotlib.figure import Figure
-from scipy.stats import binom, norm
 
-from bayes_cod.evaluation.calibration import envelope
-from bayes_cod.plots.style import BLUE, GREY, WIDTH, style
+from bayes_cod.evaluation.calibration import judge
+from bayes_cod.plots.style import BLUE, VERMILLION, WIDTH, style
 
 COLUMNS = 4
-POINTS = 200
+ROW = 1.7
+"""Height of a row of panels in inches."""
 
 
 @style()
 def plot_ranks(ranks: pd.DataFrame, probability: float = 0.99) -> Figure:
-    """Empirical distribution function of each quantity's ranks less the uniform, with the simultaneous envelope.
+    """ArviZ's plot of each quantity's ranks: their distribution function less the uniform's.
+
+    Points by which a quantity fails the test of uniformity (see `evaluation.calibration.judge`) are marked.
 
     Parameters
     ----------
     ranks
         One row a simulation, one column a quantity, fractions in (0, 1).
     probability
-        Probability that all quantities of a calibrated model stay inside.
+        Probability that all quantities of a calibrated model pass.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    n, quantities = ranks.shape
-    at = np.linspace(0, 1, POINTS)
-    tail = norm.sf(envelope(n, quantities, probability))
-    low, high = (binom.ppf(level, n, at) / n - at for level in (tail, 1 - tail))
-    rows = -(-quantities // COLUMNS)
-    figure = Figure(figsize=(WIDTH, 0.35 * WIDTH * rows / 1.6), layout="constrained")
-    grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
-    for axes, name in zip(grid.ravel(), ranks.columns, strict=False):
-        below = np.searchsorted(np.sort(ranks[name].to_numpy()), at, side="right") / n
-        axes.fill_between(at, low, high, color=GREY, alpha=0.3, lw=0)
-        axes.axhline(0, color=GREY, lw=0.8, ls="--")
-        axes.plot(at, below - at, color=BLUE, lw=1.2)
-        axes.set_title(str(name), fontsize="small")
-    for axes in grid.ravel()[quantities:]:
-        axes.set_axis_off()
-    figure.supxlabel("rank of the truth among the draws (fraction)")
-    figure.supylabel("share of ranks below it, less the uniform's")
+    names = [str(name) for name in ranks.columns]
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    values = xr.Dataset({name: ("sample", ranks[column].to_numpy()) for name, column in zip(names, ranks, strict=True)})
+    drawn = plot_ecdf_pit(
+        xr.DataTree.from_dict({"/prior_sbc": values.assign_coords(sample=np.arange(len(ranks)))}),
+        sample_dims=["sample"],
+        method="pot_c",
+        envelope_prob=float(probability ** (1 / len(names))),
+        backend="matplotlib",
+        col_wrap=columns,
+        figure_kwargs={"figsize": (WIDTH * columns / COLUMNS, ROW * rows + 0.4), "layout": "constrained"},
+        visuals={
+            "ecdf_lines": {"color": BLUE, "width": 1.2},
+            "suspicious_points": {"color": VERMILLION},
+            "p_value_text": False,
+            "xlabel": False,
+            "ylabel": False,
+        },
+    )
+    figure: Figure = drawn.viz["figure"].item()
+    p_values = judge(ranks, probability).table["p_value"]
+    reach = max(float(np.abs(line.get_ydata()).max()) for axes in figure.axes for line in axes.lines)
+    for axes, p_value in zip(figure.axes, p_values, strict=False):
+        axes.set_ylim(-1.15 * reach, 1.15 * reach)
+        axes.annotate(f"p = {p_value:.2g}", (0.98, 0.03), xycoords="axes fraction", ha="right", fontsize=7)
+    figure.supxlabel("rank of the truth among the draws (fraction)", fontsize=8)
+    figure.supylabel("share of ranks below it, less the uniform's", fontsize=8)
     return figure

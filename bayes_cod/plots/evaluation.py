@@ -13,7 +13,7 @@ from scipy import stats
 
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CLUSTER, COVERED, OK
-from bayes_cod.plots.style import GREY, WIDTH, style
+from bayes_cod.plots.style import GREY, WIDTH, canvas, root, short, style
 from bayes_cod.scoring.proper import LEVELS
 
 # Okabe and Ito's palette without its yellow, which is faint on white; markers say again what colours say.
@@ -23,7 +23,7 @@ MOST_LINES = len(COLOURS)
 
 
 @style()
-def plot_reliability(cells: pd.DataFrame, methods: Sequence[str] | None = None) -> Figure:
+def plot_reliability(cells: pd.DataFrame, methods: Sequence[str] | None = None, *, ax: Axes | None = None) -> Figure:
     """Empirical against nominal coverage of central intervals.
 
     Lines come from the PIT at every level, markers from the intervals reported. Two bands hold 95 % of calibrated
@@ -36,13 +36,15 @@ def plot_reliability(cells: pd.DataFrame, methods: Sequence[str] | None = None) 
         Cells of a back-test.
     methods
         At most `MOST_LINES` methods; the first ones that have intervals where not given.
+    ax
+        Axes to draw in; a new figure where not given.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     answered = _with_intervals(cells, methods)
-    figure, axes = _figure(0.8 * WIDTH, 0.8 * WIDTH)
+    figure, axes = _figure(0.8 * WIDTH, 0.8 * WIDTH, ax)
     nominal = np.linspace(0.01, 0.99, 99)
     n_cells = int(answered.groupby("method").size().min())
     n_targets = int(answered.groupby("method").apply(lambda own: len(own[CLUSTER].drop_duplicates())).min())
@@ -76,7 +78,9 @@ def plot_reliability(cells: pd.DataFrame, methods: Sequence[str] | None = None) 
 
 
 @style()
-def plot_pit(cells: pd.DataFrame, methods: Sequence[str] | None = None, bins: int = 10) -> Figure:
+def plot_pit(
+    cells: pd.DataFrame, methods: Sequence[str] | None = None, bins: int = 10, *, ax: Axes | None = None
+) -> Figure:
     """Histograms of methods' PIT values, one panel each; flat for a calibrated forecaster.
 
     A hump means intervals too wide, a valley too narrow, a slope a bias. The band holds 95 % of a bin's counts if
@@ -90,6 +94,8 @@ def plot_pit(cells: pd.DataFrame, methods: Sequence[str] | None = None, bins: in
         At most `MOST_LINES` methods; the first ones that have intervals where not given.
     bins
         Number of bins.
+    ax
+        Axes to draw in, for one method; a new figure where not given.
 
     Returns
     -------
@@ -97,21 +103,24 @@ def plot_pit(cells: pd.DataFrame, methods: Sequence[str] | None = None, bins: in
     """
     answered = _with_intervals(cells, methods)
     names = _names(answered)
-    figure = Figure(figsize=(0.8 * WIDTH, 0.6 + 1.6 * len(names)), layout="constrained")
-    panels: list[Axes] = list(figure.subplots(len(names), squeeze=False, sharex=True)[:, 0])
+    figure, panels = canvas(ax, len(names), columns=1, height=1.6, share_y=False)
     for axes, method in zip(panels, names, strict=True):
         values = answered.loc[answered["method"] == method, "pit"].to_numpy()
         low, high = stats.binom.ppf(np.array([0.025, 0.975]), len(values), 1 / bins)
         axes.axhspan(low, high, color=GREY, alpha=0.25, lw=0)
         axes.axhline(len(values) / bins, color=GREY, ls="--", lw=1)
         axes.hist(values, bins=bins, range=(0, 1), color=COLOURS[0], edgecolor="white", alpha=0.85)
-        axes.set(title=method, ylabel="cells", xlim=(0, 1))
+        axes.set(ylabel="cells", xlim=(0, 1))
+
+        axes.set_title(short(method, 34))
     panels[-1].set_xlabel("probability integral transform (0: forecast too high, 1: too low)")
     return figure
 
 
 @style()
-def plot_error_by_distance(cells: pd.DataFrame, methods: Sequence[str] | None = None, bins: int = 6) -> Figure:
+def plot_error_by_distance(
+    cells: pd.DataFrame, methods: Sequence[str] | None = None, bins: int = 6, *, ax: Axes | None = None
+) -> Figure:
     """Absolute error against extrapolation distance.
 
     Points are cells; lines join the mean error of bins that hold equal numbers of cells.
@@ -124,13 +133,15 @@ def plot_error_by_distance(cells: pd.DataFrame, methods: Sequence[str] | None = 
         At most `MOST_LINES` methods; the first ones that answered where not given.
     bins
         Number of bins.
+    ax
+        Axes to draw in; a new figure where not given.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     answered = _answered(cells, methods)
-    figure, axes = _figure(WIDTH, 0.6 * WIDTH)
+    figure, axes = _figure(WIDTH, 0.6 * WIDTH, ax)
     edges = np.unique(np.quantile(answered["decades"], np.linspace(0, 1, bins + 1)))
     for number, method in enumerate(_names(answered)):
         own = answered[answered["method"] == method]
@@ -149,13 +160,15 @@ def plot_error_by_distance(cells: pd.DataFrame, methods: Sequence[str] | None = 
 
 
 @style()
-def plot_skill(summary: pd.DataFrame) -> Figure:
+def plot_skill(summary: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     """Skill of every method over the best baseline, with 95 % intervals.
 
     Parameters
     ----------
     summary
         What `summarise` returns without groups (or one group of it).
+    ax
+        Axes to draw in; a new figure where not given.
 
     Returns
     -------
@@ -166,7 +179,7 @@ def plot_skill(summary: pd.DataFrame) -> Figure:
         raise InputError("no method has a skill to plot; a back-test needs a baseline that answered its cells")
     if rows["method"].duplicated().any():
         raise InputError("the summary holds several groups; give one group of it")
-    figure, axes = _figure(WIDTH, 0.8 + 0.25 * len(rows))
+    figure, axes = _figure(WIDTH, 0.8 + 0.25 * len(rows), ax)
     reach = stats.t.ppf(0.975, np.maximum(rows["n_targets"] - 1, 1)) * rows["skill_se"].fillna(0.0)
     colours = [COLOURS[0] if value >= 0 else COLOURS[1] for value in rows["skill"]]
     whiskers = {"lw": 1, "capsize": 2, "ecolor": GREY}
@@ -210,6 +223,8 @@ def _names(cells: pd.DataFrame) -> list[str]:
     return [str(name) for name in cells["method"].unique()]
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def _figure(width: float, height: float, ax: Axes | None) -> tuple[Figure, Axes]:
+    if ax is not None:
+        return root(ax), ax
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import xarray as xr
 from scipy.special import expit, logit
 
 from bayes_cod.errors import InputError
+from bayes_cod.forecasts.explanation import Explanation, compute_grid, thinned
 from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.published.base import PointMethod
+from bayes_cod.published.base import ItemMethod, PointMethod, ScoreMethod
 from bayes_cod.published.problems import FloatArray, ItemProblem, ScoreProblem, Solution
 
 MARGIN = 1e-4
@@ -57,7 +59,25 @@ class _Interval:
         observed, latent = self.draws(targets)
         benchmarks = [problem.benchmark for problem in self.method.problems_]
         facts = self.method.facts(targets) | {"kind": self.suffix, "samples": len(observed)}
-        return Forecast.from_draws(observed, latent, targets, benchmarks, self.name, facts)
+        explanation = Explanation(curves=self.curves(targets)) if explain else None
+        return Forecast.from_draws(observed, latent, targets, benchmarks, self.name, facts, explanation=explanation)
+
+    def curves(self, targets: Sequence[Target]) -> xr.Dataset | None:
+        """Scores along compute, `latent` and `observed` over (sample, flops, benchmark), for methods that see no loss.
+
+        One sample is one replicate, as in the forecast; a run's luck is its own at each compute. None for methods that
+        go by way of losses, which need more of a run than its compute.
+        """
+        if not isinstance(self.method, (ScoreMethod, ItemMethod)):
+            return None
+        rungs = np.concatenate([np.asarray(problem.flops) for problem in self.method.problems_])
+        grid = compute_grid(rungs, [target.flops for target in targets])
+        observed, latent = self.draws([Target(f"{flops:.6g} FLOPs", float(flops)) for flops in grid])
+        dims = ("sample", "flops", "benchmark")
+        return xr.Dataset(
+            {"latent": (dims, thinned(latent)), "observed": (dims, thinned(observed))},
+            coords={"flops": grid, "benchmark": [problem.benchmark for problem in self.method.problems_]},
+        )
 
 
 class Bootstrap(_Interval):

@@ -19,6 +19,7 @@ from bayes_cod.report.recalibration import recalibration_section
 from bayes_cod.report.section import Section
 from bayes_cod.report.stacking import stacking_section
 from bayes_cod.report.trust import trust
+from bayes_cod.report.worth import worth_section
 
 NOT_CONVERGED = "The sampler did not converge. These numbers are shown on request only; do not rely on them."
 
@@ -89,6 +90,7 @@ def report_sections(
         rungs_section(record),
         recalibration_section(record),
         stacking_section(record),
+        worth_section(record),
         sections.diagnostics_section(record),
         sections.data_section(record),
         sections.settings_section(record),

@@ -65,7 +65,7 @@ def test_a_folder_that_can_not_be_written_to_is_refused_before_the_work(
 def test_what_is_no_folder(what: str, tmp_path: Path) -> None:
     place = tmp_path / "out"
     place.write_text("") if what == "file" else place.symlink_to("nowhere")
-    with pytest.raises(InputError, match="this is a file|this link leads nowhere"):
+    with pytest.raises(InputError, match=r"this is a file|this link leads nowhere"):
         check_folder(place / "sub")
 
 

@@ -118,6 +118,10 @@ def _plain(value: Any) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
+def _spelled(value: Any) -> Any:
+    return _plain(value) if isinstance(value, str) else value
+
+
 def _json(data: bytes, file: Path) -> Sheet:
     if len(data) > LONGEST_JSON:
         raise InputError(f"JSON of more than {LONGEST_JSON // MIB} MiB; save the table as Parquet or CSV", file=file)
@@ -131,6 +135,8 @@ def _json(data: bytes, file: Path) -> Sheet:
     if not records:
         raise InputError("the file is empty; expected at least one row", file=file)
     _check_flat(records, lines, file)
+    if b"\\ud" in data.lower():  # half a surrogate pair would not be text
+        records = [{_plain(name): _spelled(value) for name, value in record.items()} for record in records]
     frame = pd.DataFrame(records, index=lines or range(1, len(records) + 1))
     if len(frame.columns) > MOST_COLUMNS:
         raise InputError(f"the table has {len(frame.columns):,} columns; at most {MOST_COLUMNS:,} are read", file=file)
