@@ -1,4 +1,4 @@
-"""Speed as ratios measured in one run: ``make bench``, or ``python -m tests.benchmarks [clustering|starts|threads]``."""
+"""Speed as ratios of one run: ``make bench``, or ``python -m tests.benchmarks [clustering|starts|threads]``."""
 
 from __future__ import annotations
 
