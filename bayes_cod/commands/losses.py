@@ -14,6 +14,7 @@ from bayes_cod.commands.tables import diagnostics_table
 from bayes_cod.errors import InputError
 from bayes_cod.forecasts.forecast import not_converged
 from bayes_cod.results.files import check_folder, write_csv, write_json, write_together
+from bayes_cod.threads import one_thread
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -156,7 +157,7 @@ def fit_losses(
     model = MixtureLosses(
         seed, settings=LossSettings(checkpoints), sampler=replace(LOSS_SAMPLER, **given_settings(draws, chains))
     )
-    with stage("fitting the losses of the domains"):
+    with stage("fitting the losses of the domains"), one_thread():
         return model.fit(ladder)
 
 
