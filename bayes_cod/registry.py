@@ -261,15 +261,16 @@ def usable(ladder: Ladder, family: str | None = None) -> list[tuple[Entry, str]]
 def choose(ladder: Ladder, family: str | None = None) -> str:
     """The method that ``auto`` stands for: the best form that the ladder's tables allow.
 
-    Questions answered make Bayesian COD possible; without them losses make Bayesian FLP; scores alone leave the
-    exponential with bootstrap intervals.
+    Bayesian COD needs no more than scores, and is better with questions answered; where there are none but losses,
+    Bayesian FLP comes first.
 
     Raises
     ------
     InputError
         If no method can use the ladder.
     """
-    for name in BEST_FIRST:
+    first: tuple[str, ...] = () if not lacking(ladder, ("items",), family) else ("bayes-flp",)
+    for name in (*first, *BEST_FIRST):
         if name in _ENTRIES and not lacking(ladder, _ENTRIES[name].needs, family):
             return name
     reasons = "; ".join(f"{name}: {lacking(ladder, _ENTRIES[name].needs, family)}" for name in BEST_FIRST)
@@ -302,7 +303,7 @@ register(
         "bayes-cod",
         "hierarchical scaling law over clusters of questions and benchmarks",
         _lazily("bayes_cod.models.cod.forecaster", "BayesianCOD"),
-        needs=("items",),
+        needs=("scores",),
         kind="bayesian",
         takes_prior=True,
         takes_pool=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers import FakeBayes, run, write_ladder
-from prior_fakes import FakeFit, learnt
+from prior_fakes import fake_fit, learnt
 from typer.testing import CliRunner
 
 from bayes_cod import registry as methods
@@ -21,7 +21,7 @@ from bayes_cod.models.cod.learnt_prior import LearntPrior
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.readers.tables import read_tables
 
-FAMILIES = ("alpha", "beta", "refused")
+FAMILIES = ("alpha", "beta")
 
 
 @pytest.fixture
@@ -45,16 +45,17 @@ def prior_file(tmp_path: Path) -> Path:
 def test_learning_writes_a_prior_and_tells_what_changed(
     families: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "BayesianCOD", FakeFit)
+    monkeypatch.setattr(learning, "fit_together", fake_fit)
     out = tmp_path / "made" / "prior.json"
     code, stdout, stderr = run("learn-prior", families, "--draws", "50", "--seed", "3", "--out", out)
     assert (code, stderr) == (0, "")
     found = LearntPrior.load(out)
     assert [source.family for source in found.sources] == ["alpha", "beta"]
-    assert {one.family for one in found.left_out} == {"refused", "short"}
+    assert {one.family for one in found.left_out} == {"short"}
     assert found.settings["seed"] == 3 and found.settings["sampler"]["draws"] == 50
-    assert found.priors.slope_mean > Priors().slope_mean
-    for text in ("slope_mean", "learnt from 2 families", "left out: refused", "left out: short", str(out)):
+    assert found.priors.slope_mean > Priors().slope_mean and found.priors.slope_sd < Priors().slope_sd
+    assert found.priors.walk_mean == pytest.approx(Priors().walk_mean, abs=0.05)
+    for text in ("mean slope", "learnt from 2 families", "left out: short", str(out)):
         assert text in stdout
     again = tmp_path / "again.json"
     run("learn-prior", families, "--draws", "50", "--seed", "3", "--out", again)
@@ -65,8 +66,7 @@ def test_learning_writes_a_prior_and_tells_what_changed(
     ("arguments", "message"),
     [
         (("--family", "nobody"), "unknown family 'nobody'"),
-        (("--family", "refused"), "no family could teach a prior: refused of others: refused by the convergence gate"),
-        (("--family", "short"), "no family could teach a prior: short of others: 2 of the 3 rungs"),
+        (("--family", "short"), "no family can teach a prior (short: 2 rungs of different compute; 3 are needed)"),
         (("--benchmark", "nothing"), "unknown benchmark 'nothing'"),
         (("--seed", "-1"), "--seed is -1"),
     ],
@@ -74,7 +74,7 @@ def test_learning_writes_a_prior_and_tells_what_changed(
 def test_what_can_not_be_learnt_from(
     arguments: tuple[str, ...], message: str, families: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "BayesianCOD", FakeFit)
+    monkeypatch.setattr(learning, "fit_together", fake_fit)
     code, stdout, stderr = run("learn-prior", families, *arguments, "--out", tmp_path / "prior.json")
     assert (code, stdout) == (2, "")
     assert message in stderr
@@ -154,7 +154,7 @@ def test_a_back_test_refuses_a_prior_that_has_seen_the_truth(
 
 def test_a_back_test_job_is_known_by_the_contents_of_its_prior(ladder_folder: Path) -> None:
     (fit, *_) = split_ladder(read_tables(str(ladder_folder)), min_rungs=2)
-    settings = [{}, *({"priors": prior.record()} for prior in (learnt(), learnt(), learnt(own_walk_sd=0.6)))]
+    settings = [{}, *({"priors": prior.record()} for prior in (learnt(), learnt(), learnt(walk_sd=0.6)))]
     keys = [
         make_job(methods.method("bayes-cod", **one), fit, data_hash="x", seed=0, pool="none").key for one in settings
     ]

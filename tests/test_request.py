@@ -34,7 +34,7 @@ def test_an_evaluated_target_is_hidden_and_its_truth_kept_apart(ladder: Ladder) 
     assert request.ladder.evaluated == {"tiny", "small"}
     assert np.isnan(request.ladder.truth("middle", "arith"))
     assert request.truth.set_index("benchmark")["score"]["arith"] == ladder.truth("middle", "arith")
-    assert request.notes == ("rungs no smaller than the smallest target were set aside: large",)
+    assert request.notes[0] == "rungs no smaller than the smallest target were set aside: large"
 
 
 def test_targets_come_in_order_of_compute(ladder: Ladder) -> None:
@@ -64,7 +64,7 @@ def test_benchmarks_of_too_few_rungs_are_left_out_with_a_note(tmp_path: Path) ->
     folder = write_ladder(tmp_path / "l", extra=items_text("extra", rates={"tiny": 0.2}))
     request = make_request(read_ladder(folder))
     assert request.benchmarks == ["arith", "logic"]
-    assert request.notes == ("extra: fewer than 2 rungs have results, so not forecast",)
+    assert request.notes[0] == "extra: fewer than 2 rungs have results, so not forecast"
 
 
 def test_the_pool_never_holds_the_family_or_the_target(ladder: Ladder) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.table import Column, Table
 from rich.text import Text
 
-from bayes_cod.commands.console import screen, stage
+from bayes_cod.commands.console import answer, screen, stage
 from bayes_cod.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def write_answer(
     picture: Figure,
     caption: str,
     alarm: str = "",
-    also: Mapping[str, str] | None = None,
+    kicker: str = "decision",
 ) -> None:
     """Write an answer's files together: NAME.csv (and NAME_<further>.csv), NAME.svg, NAME.png, NAME.json, report.html.
 
@@ -84,12 +84,12 @@ def write_answer(
         As JSON.
     picture, caption
         What is shown.
-    also
-        Further files as text, by name.
+    kicker
+        What kind of page it is.
     """
     from bayes_cod.plots import style
     from bayes_cod.report.decisions import decision_page
-    from bayes_cod.results.files import Writer, write_json, write_text, write_together
+    from bayes_cod.results.files import Writer, write_csv, write_json, write_text, write_together
 
     page = decision_page(
         title=title,
@@ -100,13 +100,11 @@ def write_answer(
         caption=caption,
         tables=dict(tables.values()),
         alarm=alarm,
+        kicker=kicker,
     )
 
     def table_writer(table: pd.DataFrame) -> Writer:
-        return lambda file: table.to_csv(file, index=False)
-
-    def text_writer(text: str) -> Writer:
-        return lambda file: write_text(text, file)
+        return lambda file: write_csv(table, file)
 
     def draw(file: Path) -> None:
         with style.style():
@@ -119,10 +117,10 @@ def write_answer(
     }
     writers |= {f"{name}.svg": draw, f"{name}.png": draw}
     writers[f"{name}.json"] = lambda file: write_json(dict(summary), file)
-    writers[REPORT] = text_writer(page)
-    writers |= {file: text_writer(text) for file, text in (also or {}).items()}
+    writers[REPORT] = lambda file: write_text(page, file)
     with stage(f"writing {out}"):
         write_together(out, writers)
+    answer(summary)
 
 
 def show_answer(

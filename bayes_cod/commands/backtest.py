@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.console import answer, errors, points, screen, stage
-from bayes_cod.commands.options import MOST, check_seed, open_ladder, open_pool, open_prior, open_recalibrations
+from bayes_cod.commands.options import MOST_JOBS, check_seed, open_ladder, open_pool, open_prior, open_recalibrations
 from bayes_cod.errors import InputError
 from bayes_cod.results.files import Writer, check_folder, write_csv, write_text, write_together
 
@@ -131,8 +131,8 @@ def backtest(
     """
     check_folder(out)
     check_seed(seed)
-    if jobs == 0 or not -1 <= jobs <= MOST["jobs"]:
-        raise InputError(f"--jobs is {jobs}; give a number from 1 to {MOST['jobs']:,}, or -1 for one a core")
+    if jobs == 0 or not -1 <= jobs <= MOST_JOBS:
+        raise InputError(f"--jobs is {jobs}; give a number from 1 to {MOST_JOBS:,}, or -1 for one a core")
     from bayes_cod.evaluation import backtest as run_backtest
     from bayes_cod.evaluation import common_cells, summarise, summary_table
     from bayes_cod.registry import AUTO, resolve, resolve_auto, with_prior

@@ -19,13 +19,13 @@ from bayes_cod.commands.decide_trials import trials
 from bayes_cod.commands.losses import check_gate, fit_losses, visible_runs
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import Writer, check_folder, write_csv, write_json, write_together
+from bayes_cod.results.files import Writer, check_folder, write_csv, write_json, write_text, write_together
 
 if TYPE_CHECKING:
     from bayes_cod.decisions.mixture import Decision
     from bayes_cod.ladder import Ladder
 
-FILES = ("mixtures.csv", "mixtures.png", "diagnostics.csv", "decision.json")
+FILES = ("mixtures.csv", "mixtures.png", "diagnostics.csv", "decision.json", "report.html")
 SHOWN = 5
 
 decide = typer.Typer(no_args_is_help=True, help="Decide what to train, given forecasts.", rich_markup_mode="rich")
@@ -107,7 +107,7 @@ def mixture(
     Learns from runs on several mixtures, small ones as a rule, and gives for each candidate its expected score (or
     loss), the probability that it is the best and that it beats the current mixture, and the expected regret.
     Candidates that are no blend of tried mixtures are marked as extrapolation. Writes mixtures.csv, mixtures.png,
-    decision.json and diagnostics.csv.
+    decision.json, diagnostics.csv and report.html.
 
     For example:
 
@@ -156,6 +156,7 @@ def mixture(
         "mixtures.png": lambda file: _picture(made, model).savefig(file, dpi=150, facecolor="white"),
         "diagnostics.csv": lambda file: write_csv(table, file),
         "decision.json": lambda file: write_json(_record(made, used, params, tokens, seed), file),
+        "report.html": lambda file: write_text(_page(made, model), file),
     }
     with stage(f"writing {out}"):
         write_together(out, writers, known=FILES)
@@ -246,6 +247,34 @@ def _picture(made: Decision, model: Any) -> Any:
         current=made.current,
         label="expected loss (nats)" if losses else "expected score (points)",
         scale=1.0 if losses else 100.0,
+    )
+
+
+def _page(made: Decision, model: Any) -> str:
+    from bayes_cod.report.decisions import decision_page
+
+    best = made.best
+    factor, unit = (1.0, "nats") if made.goal.losses else (100.0, "points")
+    shares = ", ".join(f"{name} {best[f'share_{name}']:.2f}" for name in made.sources if best[f"share_{name}"] >= 0.005)
+    words = [
+        f"The best expected value has {shares}: {factor * best['mean']:.3g} {unit} (90 %: "
+        f"{factor * best['q05']:.3g} to "
+        f"{factor * best['q95']:.3g}); it is the best of all candidates with {best['p_best']:.0%}, and its expected "
+        f"regret "
+        f"is {factor * best['regret']:.2g}."
+    ]
+    if made.current is not None and best["kind"] != "current":
+        words.append(
+            f"It beats the mixture in use with {best['p_beats_current']:.0%}, by {factor * best['gain']:.2g} {unit}."
+        )
+    return decision_page(
+        title="Mixture of training data",
+        lead=f"{len(made.table)} candidates, compared on {len(made.values)} joint draws.",
+        words=words,
+        notes=made.notes,
+        picture=_picture(made, model),
+        caption="Expected value of each candidate.",
+        tables={"Candidates": made.table},
     )
 
 

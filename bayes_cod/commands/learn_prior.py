@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 
 Z90 = 1.645
 MEANING = {
-    "slope_mean": "mean slope of a family, eta per decade",
-    "slope_spread": "spread of its benchmarks' slopes",
-    "curvature_mean": "curvature, per decade",
-    "shared_walk": "shared luck that lasts, decades per root decade",
-    "own_walk": "a benchmark's luck that lasts, eta per root decade",
-    "shared_luck": "shared luck of one run, decades",
-    "own_luck": "a benchmark's luck of one run, eta",
+    "slope": "mean slope of a family, theta per decade",
+    "curvature": "curvature, per decade",
+    "walk": "typical own walk of its benchmarks, theta per root decade",
+    "noise": "passing noise of a benchmark, theta",
 }
+NOT_LOG = ("curvature",)
 
 
 def learn_prior(
@@ -53,9 +51,8 @@ def learn_prior(
 ) -> None:
     """Learn a prior for the method bayes-cod from families with results, for forecasts of another family.
 
-    Every family with three rungs of different compute is fitted alone, on all its results; what the families tell
-    together is the prior for a new one. Families that the convergence gate refuses are left out and named. Do not
-    learn from the family that you want to forecast, nor from its fine-tunes.
+    All families with three rungs of different compute are fitted in one model; what they have in common is the prior
+    for a new one. Do not learn from the family that you want to forecast, nor from its fine-tunes.
 
     For example:
 
@@ -70,21 +67,12 @@ def learn_prior(
     with stage("reading"):
         read = [open_ladder(name) for name in ladders]
     from bayes_cod.models.cod import learning  # loads PyMC
-    from bayes_cod.models.cod.learnt_prior import LeftOut
-    from bayes_cod.models.sampling import SamplerSettings
+    from bayes_cod.models.cod.forecaster import SAMPLER
 
-    sampler = replace(SamplerSettings(), **given_settings(draws, chains))
     found, left_out = learning.lessons(read, family or (), benchmark or ())
-    sources = []
-    for number, lesson in enumerate(found, start=1):
-        size = f"{len(lesson.ladder.rungs())} rungs, {len(lesson.ladder.benchmark_names)} benchmarks"
-        with stage(f"fitting {lesson.family} of {lesson.source}, {number} of {len(found)} ({size})"):
-            result = learning.fit_family(lesson, seed=seed, sampler=sampler)
-        if isinstance(result, LeftOut):
-            left_out.append(result)
-        else:
-            sources.append(result)
-    learnt = learning.learn(sources, left_out, learning.settings_of(seed, sampler, benchmark or ()))
+    sampler = replace(SAMPLER, **given_settings(draws, chains))
+    with stage(f"fitting {len(found)} families together"):
+        learnt = learning.learn(found, left_out, seed=seed, sampler=sampler)
     learnt.save(out)
     show(learnt, out)
 
@@ -98,10 +86,9 @@ def _check_file(out: Path) -> None:
 
 def show(learnt: LearntPrior, out: Path) -> None:
     """Print what changed, what it rests on, and where the file is."""
-    from bayes_cod.models.cod.learning import HYPERPARAMETERS
     from bayes_cod.models.cod.priors import Priors
 
-    numbers = ("families that tell", "shipped", "90 % range", "learnt", "90 % range")
+    numbers = ("shipped", "90 % range", "learnt", "90 % range")
     table = Table(
         "hyperparameter",
         "what it is",
@@ -109,12 +96,13 @@ def show(learnt: LearntPrior, out: Path) -> None:
         title=f"Prior for a new family, learnt from {len(learnt.sources)} families: medians and ranges",
         title_justify="left",
     )
-    for h in HYPERPARAMETERS:
+    for name, meaning in MEANING.items():
         cells = [
-            text for priors in (Priors(), learnt.priors) for text in _told(h.centre(priors), h.sd(priors), log=h.log)
+            text
+            for priors in (Priors(), learnt.priors)
+            for text in _range(getattr(priors, f"{name}_mean"), getattr(priors, f"{name}_sd"), log=name not in NOT_LOG)
         ]
-        n = sum(h.name in source.told for source in learnt.sources)
-        table.add_row(h.name, MEANING[h.name], str(n), *cells)
+        table.add_row(name, meaning, *cells)
     console = screen()
     console.print(table)
     for source in learnt.sources:
@@ -126,7 +114,7 @@ def show(learnt: LearntPrior, out: Path) -> None:
     console.print(f"prior: {out}", markup=False, soft_wrap=True)
 
 
-def _told(centre: float, sd: float, *, log: bool) -> tuple[str, str]:
+def _range(centre: float, sd: float, *, log: bool) -> tuple[str, str]:
     """Median and central 90 % range of a normal prior, in the hyperparameter's own unit."""
     low, mid, high = (np.exp(x) if log else x for x in (centre - Z90 * sd, centre, centre + Z90 * sd))
     return f"{mid:.2g}", f"{low:.2g} to {high:.2g}"

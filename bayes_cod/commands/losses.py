@@ -16,7 +16,9 @@ from bayes_cod.forecasts.forecast import not_converged
 from bayes_cod.results.files import check_folder, write_csv, write_json, write_together
 
 if TYPE_CHECKING:
-    from bayes_cod.ladder import Ladder
+    from pandas import DataFrame
+
+    from bayes_cod.ladder import Ladder, Target
     from bayes_cod.models.flpm.losses import MixtureLosses
 
 FILES = ("losses.csv", "diagnostics.csv", "run.json")
@@ -53,7 +55,7 @@ def losses(
         bool, typer.Option("--allow-failed-gate", help="Report even if the sampler did not converge.")
     ] = False,
 ) -> None:
-    """Forecast the loss of every validation domain from mixture, size and tokens.
+    """Forecast the loss of every validation domain from mixture, size and tokens; without mixtures, their mean.
 
     Writes losses.csv (target, flops, params, tokens, domain, kind, mean, sd and quantiles), diagnostics.csv and
     run.json.
@@ -61,6 +63,8 @@ def losses(
     For example:
 
       bayes-cod losses mixture_losses/ --family regmix_pile17 --target 1B-test-0 --target 1B-test-1 --out out
+
+      bayes-cod losses delphi/ --family delphi-isoflop --target delphi-1e21 --target delphi-1e22 --out out
 
       bayes-cod losses mixture_losses/ --family 5Mix --targets mixture_losses/dml_1B_mixtures_only.csv --out out
     """
@@ -76,33 +80,63 @@ def losses(
         asked += read_targets(targets, family) if targets is not None else []
         names = frozenset(one.name for one in asked)
         used = visible_runs(read, family, cut, hidden=names)
-    model = fit_losses(used, checkpoints, draws, chains, seed)
-    from bayes_cod.models.flpm.table import loss_table
-
-    points, notes = model.points(asked)
-    check_gate(model.judge(points, [f"target {one.name}" for one in asked]).table, allow_failed_gate)
-    with stage("forecasting"):
-        table = loss_table(model, asked)
-    record: dict[str, Any] = {
-        "seed": seed,
-        "runs": len(set(model.evidence.models)),
-        "domains": list(model.evidence.domains),
-    }
-    record |= {"training_domains": list(model.evidence.sources), "notes": [*model.evidence.notes, *notes]}
-    record |= {"data": used.data_hash(), "checkpoints": checkpoints, "draws": len(model.draws)}
+    forecast_by = _from_mixtures if used.mixtures is not None and not used.mixtures.empty else _from_sizes
+    table, diagnostics, record = forecast_by(used, asked, checkpoints, draws, chains, seed)
+    check_gate(diagnostics, allow_failed_gate)
+    record = {"seed": seed, "data": used.data_hash()} | record
     write_together(
         out,
         {
             "losses.csv": lambda file: write_csv(table, file),
-            "diagnostics.csv": lambda file: write_csv(model.gate.table, file),
+            "diagnostics.csv": lambda file: write_csv(diagnostics, file),
             "run.json": lambda file: write_json(record, file),
         },
         known=FILES,
     )
     console = screen()
-    for note in (*model.evidence.notes, *notes):
+    for note in record["notes"]:
         console.print(f"• {note}", style="dim", markup=False)
     console.print(f"losses of {len(asked)} targets: {out / 'losses.csv'}", markup=False, soft_wrap=True)
+
+
+def _from_mixtures(
+    used: Ladder,
+    asked: list[Target],
+    checkpoints: Literal["final", "late"],
+    draws: int | None,
+    chains: int | None,
+    seed: int,
+) -> tuple[DataFrame, DataFrame, dict[str, Any]]:
+    """Losses of every domain by the first stage of Bayesian FLP-M, diagnostics, and what is recorded."""
+    model = fit_losses(used, checkpoints, draws, chains, seed)
+    from bayes_cod.models.flpm.table import loss_table
+
+    points, notes = model.points(asked)
+    gate = model.judge(points, [f"target {one.name}" for one in asked])
+    with stage("forecasting"):
+        table = loss_table(model, asked)
+    record = {"runs": len(set(model.evidence.models)), "domains": list(model.evidence.domains)}
+    record |= {"training_domains": list(model.evidence.sources), "notes": [*model.evidence.notes, *notes]}
+    return table, gate.table, record | {"checkpoints": checkpoints, "draws": len(model.draws)}
+
+
+def _from_sizes(
+    used: Ladder,
+    asked: list[Target],
+    checkpoints: Literal["final", "late"],
+    draws: int | None,
+    chains: int | None,
+    seed: int,
+) -> tuple[DataFrame, DataFrame, dict[str, Any]]:
+    """The mean loss by the first stage of Bayesian FLP, where runs have no mixtures; final models alone."""
+    from bayes_cod.models.flp.loss_law import LossLaw
+
+    model = LossLaw(seed, sampling=given_settings(draws, chains))
+    with stage("fitting the law of losses"):
+        model.fit(used)
+    evidence = model.evidence
+    record = {"runs": evidence.n_runs, "domains": list(evidence.series), "notes": list(evidence.notes)}
+    return model.table(asked), model.judge(asked).table, record | {"checkpoints": "final"}
 
 
 def visible_runs(ladder: Ladder, family: str | None, cut: str | None, hidden: frozenset[str] = frozenset()) -> Ladder:

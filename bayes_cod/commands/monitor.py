@@ -131,6 +131,7 @@ def _write(made: Watched, place: Path, table: Path, result: Result | None, total
         ),
         caption="Each series in its bands, and the e-process of the alarm.",
         alarm=words[0] if made.alarm is not None else "",
+        kicker="watched run",
     )
 
 

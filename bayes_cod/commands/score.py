@@ -108,6 +108,7 @@ def score(
         summary={**summary, "words": words, "notes": notes},
         picture=plot_track(every),
         caption="Forecasts beside the truth, and where in its distribution each truth lies.",
+        kicker="judged forecast",
     )
     if track is not None:
         _write_track(every, track)
@@ -127,6 +128,6 @@ def _regret(given: Plans, result: Result, known: pd.DataFrame, summary: dict[str
 
 
 def _write_track(every: pd.DataFrame, track: Path) -> None:
-    from bayes_cod.results.files import write_together
+    from bayes_cod.results.files import write_csv, write_together
 
-    write_together(track.absolute().parent, {track.name: lambda file: every.to_csv(file, index=False)})
+    write_together(track.absolute().parent, {track.name: lambda file: write_csv(every, file)})

@@ -19,6 +19,8 @@ type FloatArray = NDArray[np.float64]
 
 DEFAULT_CANDIDATES = 500
 INTERVAL = (0.05, 0.95)
+DRAWS = 800
+"""Draws that candidates are compared on: a probability of being the best is exact to 0.02, at a quarter of the time."""
 
 
 @dataclass(frozen=True)
@@ -187,11 +189,11 @@ def _values(
 ) -> tuple[FloatArray, FloatArray]:
     """Draws of what each mixture is worth, without and with a run's luck ``(sample, candidate)``; larger is better."""
     if goal.losses:
-        losses = stage.forecast(points, joint=True)
+        losses = stage.forecast(points, joint=True, most=DRAWS)
         names, draws, sign = stage.evidence.domains, (np.exp(losses.latent), np.exp(losses.observed)), -1.0
     else:
         assert isinstance(model, BayesianFLPM)
-        made = model.predict(points, joint=True)
+        made = model.predict(points, joint=True, most=DRAWS)
         names, draws, sign = model.scores.evidence.benchmarks, (made.latent, made.observed), 1.0
     weights = np.array([goal.weights.get(name, 0.0) for name in names])
     latent, observed = (np.asarray(sign * (part @ weights)) for part in draws)

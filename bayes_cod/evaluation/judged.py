@@ -10,7 +10,8 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.forecasts.record import RUNG, Record, last_scores
-from bayes_cod.readers.tables.sheets import read_frame
+from bayes_cod.readers.tables.numbers import numbers
+from bayes_cod.readers.tables.sheets import read_sheet
 from bayes_cod.scoring.proper import crps, pit
 
 KEYS = ["digest", "target", "benchmark"]
@@ -36,7 +37,9 @@ def read_truth(path: Path | str) -> pd.DataFrame:
         For missing columns, a score that is no fraction, or two of one target and benchmark.
     """
     file = Path(path)
-    frame = read_frame(file).rename(columns={"model": "target", "run": "target", "task": "benchmark", "acc": "score"})
+    frame = read_sheet(file).frame.rename(
+        columns={"model": "target", "run": "target", "task": "benchmark", "acc": "score"}
+    )
     missing = [name for name in ("target", "benchmark", "score") if name not in frame]
     if missing:
         raise InputError(
@@ -44,8 +47,9 @@ def read_truth(path: Path | str) -> pd.DataFrame:
             f"benchmark and score",
             file=file,
         )
-    score = pd.to_numeric(frame["score"], errors="coerce")
-    wrong = (frame["score"].notna() & ~score.between(0, 1)).to_numpy()
+    found = numbers(frame["score"], percents=True)
+    score = found.values
+    wrong = (frame["score"].astype(str).isin(found.wrong) | (score.notna() & ~score.between(0, 1))).to_numpy()
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InputError(

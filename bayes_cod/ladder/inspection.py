@@ -209,9 +209,9 @@ def _problems(ladder: Ladder, families: pd.DataFrame, benchmarks: pd.DataFrame) 
         return found
     unknown = benchmarks[benchmarks["chance"].isna()]
     if len(unknown):
-        found.append(
-            f"{_many(len(unknown), 'benchmark')} without a chance level, which is estimated ({_some(_full(unknown))})"
-        )
+        have = "has" if len(unknown) == 1 else "have"
+        many = _many(len(unknown), "benchmark")
+        found.append(f"{many} {have} no chance level; it is estimated ({_some(_full(unknown))})")
     flat = benchmarks[benchmarks["highest"] <= benchmarks["chance"] + NEAR_CHANCE]
     if len(flat):
         found.append(f"{len(flat)} benchmarks never rise {NEAR_CHANCE:.0%} above chance ({_some(_full(flat))})")

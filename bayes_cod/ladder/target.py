@@ -39,7 +39,6 @@ class Target:
     mixture: dict[str, float] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
-        check_name(self.name, "a target")
         has = f"target '{self.name}' has a training compute of"
         if not np.isfinite(self.flops) or self.flops <= 0:
             raise InputError(f"{has} {self.flops!r}; give FLOPs above 0 (for example `target_flops` 1e22)")
@@ -47,3 +46,4 @@ class Target:
             raise InputError(
                 f"{has} {self.flops:.4g}, which no training has; give FLOPs above 0 (for example `target_flops` 1e22)"
             )
+        check_name(self.name, "a target")

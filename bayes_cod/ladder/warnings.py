@@ -17,6 +17,8 @@ CONTRADICTION = 4.0
 """Ratio of the compute given to 6 x params x tokens from which one of them is doubted."""
 UNLIKELY = 1e-6
 """Probability that two models answer alike by chance, below which one is doubted."""
+BETWEEN = (0.1, 0.9)
+"""Scores between which the agreement of single trials tells something."""
 FEWEST_SAME = 8
 """Questions (or scores) that two models must share before they are compared."""
 ROUNDING = 2e-3
@@ -122,12 +124,25 @@ def _same_answers(ladder: Ladder, benchmark: str, models: Sequence[str]) -> Iter
         same = (trials[both, first] == trials[both, second]) & (correct[both, first] == correct[both, second])
         if both.sum() < FEWEST_SAME or not same.all():
             continue
-        if _log_chance_of_agreement(trials[both, first], rate[both]) < np.log(UNLIKELY):
+        telling = _telling(trials[both, first], correct[both, first])
+        if _log_chance_of_agreement(trials[both, first][telling], rate[both][telling]) < np.log(UNLIKELY):
             most = int(trials[both, first].max())
             yield (
                 f"{models[first]} and {models[second]} agree on all {int(both.sum())} questions of {benchmark} "
                 f"({most} trials each), which does not happen by chance; are these the answers of one model?"
             )
+
+
+def _telling(trials: np.ndarray, correct: np.ndarray) -> np.ndarray:
+    """Questions whose agreement tells anything, shape ``(question,)``: neither all wrong nor all right.
+
+    Two weak models fail the same questions, two strong ones pass them. With one trial a question no single one tells,
+    and all do where the score lies well between 0 and 1.
+    """
+    mixed = (correct > 0) & (correct < trials)
+    single = trials == 1
+    share = correct.sum() / trials.sum()
+    return mixed | (single & (BETWEEN[0] < share < BETWEEN[1]))
 
 
 def _log_chance_of_agreement(trials: np.ndarray, rate: np.ndarray) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError
-from bayes_cod.readers.tables.sheets import read_frame
+from bayes_cod.readers.tables.numbers import numbers
+from bayes_cod.readers.tables.sheets import read_sheet
 
 LOSS = "loss"
 NUMBERS = ("tokens", "step", "score", "lr", "n_questions", "n_trials")
@@ -61,8 +62,8 @@ def read_observed(path: Path | str, *, run: str | None = None, tokens_per_step: 
         For a file without any of these, or a value that can't be one, by row and column.
     """
     file = Path(path)
-    frame = read_frame(file)
-    frame = frame.rename(columns={name: name.lower() for name in frame.columns})
+    frame = read_sheet(file).frame
+    frame = frame.rename(columns={name: str(name).strip().lower() for name in frame.columns})
     frame = frame.rename(columns={"task": "benchmark", "acc": "score", "learning_rate": "lr", "model": "run"})
     frame = _one_run(frame, run, file)
     series = [name for name in frame.columns if name == LOSS or name.startswith(f"{LOSS}_")]
@@ -73,6 +74,7 @@ def read_observed(path: Path | str, *, run: str | None = None, tokens_per_step: 
             + ", ".join(frame.columns),
             file=file,
         )
+    diverged = _not_a_number(frame, series)
     for name in (*NUMBERS, *series):
         if name in frame:
             frame[name] = _numbers(frame, name, file)
@@ -89,7 +91,7 @@ def read_observed(path: Path | str, *, run: str | None = None, tokens_per_step: 
     _check_above_zero(placed, "tokens", file)
     scores = _scores(placed, file) if scored else _no_scores()
     losses, doubled = _losses(placed, series)
-    return Observed(scores, losses, notes + doubled)
+    return Observed(scores, losses, (*notes, *diverged, *doubled))
 
 
 def _one_run(frame: pd.DataFrame, run: str | None, file: Path) -> pd.DataFrame:
@@ -106,8 +108,8 @@ def _one_run(frame: pd.DataFrame, run: str | None, file: Path) -> pd.DataFrame:
 
 
 def _numbers(frame: pd.DataFrame, name: str, file: Path) -> pd.Series:
-    found = pd.to_numeric(frame[name], errors="coerce")
-    wrong = frame[name].notna() & ~np.isfinite(found.to_numpy(dtype=float, na_value=np.nan))
+    found = numbers(frame[name], percents=name == "score")
+    wrong = (frame[name].astype(str).isin(found.wrong) | np.isinf(found.values)).to_numpy()
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InputError(
@@ -116,7 +118,17 @@ def _numbers(frame: pd.DataFrame, name: str, file: Path) -> pd.Series:
             row=int(frame.index[row]),
             column=name,
         )
-    return found.astype(float)
+    return found.values
+
+
+def _not_a_number(frame: pd.DataFrame, series: list[str]) -> list[str]:
+    """Losses that are written as not a number, which may be a run that diverged."""
+    notes = []
+    for name in series:
+        count = int(frame[name].astype(str).str.strip().str.lower().eq("nan").sum()) - int(frame[name].isna().sum())
+        if count > 0:
+            notes.append(f"{name}: {count} values are not a number: the run may have diverged there")
+    return notes
 
 
 def _check_above_zero(frame: pd.DataFrame, name: str, file: Path) -> None:
@@ -176,4 +188,5 @@ def _losses(frame: pd.DataFrame, series: list[str]) -> tuple[pd.DataFrame, tuple
             notes.append(f"{name}: {len(part) - len(kept)} values at the same tokens as a later one were left out")
         parts.append(kept)
     empty = pd.DataFrame({"tokens": [], "series": [], "loss": [], "lr": []})
-    return (pd.concat(parts, ignore_index=True) if parts else empty), tuple(notes)
+    kept_parts = [part for part in parts if len(part)]
+    return (pd.concat(kept_parts, ignore_index=True) if kept_parts else empty), tuple(notes)

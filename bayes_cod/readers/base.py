@@ -211,7 +211,7 @@ class RowSink:
             item,
             digest,
             metric,
-            filter,
+            plain_filter(filter),
             0 if unscored else n,
             None if unscored else float(total or 0.0),
             loss,
@@ -290,6 +290,11 @@ class Reader(Protocol):
         Damaged
             If nothing of it can be read.
         """
+
+
+def plain_filter(name: str) -> str:
+    """A filter's name; that of no filter, which harnesses call ``none``, is empty."""
+    return NO_FILTER if name == "none" else name
 
 
 def text_hash(*parts: str) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.readers.aggregate import records
-from bayes_cod.readers.base import Log
+from bayes_cod.readers.base import Log, plain_filter
 
 ALL = "all"
 _NO_SCORE = re.compile(
@@ -59,7 +59,8 @@ class Wish:
 
     def of(self, benchmark: str) -> tuple[str | None, str | None]:
         """Metric and filter asked for in a benchmark."""
-        return _of(self.metric, benchmark), _of(self.filter, benchmark)
+        name = _of(self.filter, benchmark)
+        return _of(self.metric, benchmark), None if name is None else plain_filter(name)
 
 
 def _of(asked: str | Mapping[str, str] | None, benchmark: str) -> str | None:

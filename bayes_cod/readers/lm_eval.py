@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from bayes_cod.readers.base import Log, RowSink, Score, Source, as_fraction, moment, prompt_number
+from bayes_cod.readers.base import Log, RowSink, Score, Source, as_fraction, moment, plain_filter, prompt_number
 from bayes_cod.readers.limits import Damaged, decode, decode_part, lines, read_bytes
 from bayes_cod.readers.lm_eval_passes import match_passes
 from bayes_cod.readers.lm_eval_repeats import Repeats, rescorers
@@ -32,7 +32,6 @@ _OF_SAMPLE = {
     "target_hash", "task_name", "schema_version", "native_id", "repeats",
 }  # fmt: skip
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ALL = "none"
 
 
 class _Argument(msgspec.Struct):
@@ -218,8 +217,8 @@ def _scores(entries: dict[str, Any]) -> tuple[list[Score], list[tuple[str, str]]
         number = as_fraction(value)
         if metric in _NO_METRIC or metric.endswith("_stderr") or number is None:
             continue
-        order.append((metric, name or _ALL))
-        stated.append(Score(metric, name or _ALL, number))
+        order.append((metric, plain_filter(name)))
+        stated.append(Score(metric, plain_filter(name), number))
     return stated, order
 
 

@@ -16,7 +16,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from bayes_cod.readers.base import Log, RowSink
+from bayes_cod.readers.base import Log, RowSink, plain_filter
 from bayes_cod.readers.limits import Damaged, decode_part
 
 _BATCH = 20_000
@@ -208,9 +208,9 @@ class Repeats:
                     else:
                         self._rows.add(0, item, metric, value, filter=name, **common)
             if not kept.why_not:
-                self._log.rescored.append(name)
+                self._log.rescored.append(plain_filter(name))
                 continue
-            self._log.filter_notes[name] = (
+            self._log.filter_notes[plain_filter(name)] = (
                 f"questions were answered several times, but only the logged value of filter '{name}' counts, as one "
                 f"trial: {kept.why_not}"
             )

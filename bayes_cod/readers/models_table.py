@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import InputError, InputErrors
+from bayes_cod.ladder.naming import FORMULA, LONGEST_NAME
 from bayes_cod.readers.choose import some
 from bayes_cod.readers.compute import derive_compute
 from bayes_cod.readers.tables import schemas
-from bayes_cod.readers.tables.files import first_row, read_file
+from bayes_cod.readers.tables.sheets import read_sheet
+from bayes_cod.readers.tables.sources import load
 
 _NAMES = ("model", "name", "model_name", "run")
 _COMPUTE = {"flops", "params", "tokens", "family", "active_params"}
@@ -37,7 +39,7 @@ def _columns(file: Path) -> set[str]:
     if not file.name.lower().endswith(_ENDINGS):
         return set()
     try:
-        return {str(column).strip().lower() for column in read_file(file).columns}
+        return {str(column).strip().lower() for column in read_sheet(file).frame.columns}
     except InputError:
         return set()
 
@@ -55,25 +57,30 @@ def read_models(file: Path) -> tuple[pd.DataFrame, list[str]]:
     InputError
         Naming file, row and column of what can't be used.
     """
-    raw = read_file(file)
-    named = next((column for column in _NAMES if column in raw), None)
+    table, faults = load(file)
+    if faults:
+        raise faults[0] if len(faults) == 1 else InputErrors(faults)
+    named = next((column for column in _NAMES if column in table.frame), None)
     if named is None:
         raise InputError("no column 'model'; give one row a model", file=file, column="model")
-    frame = raw.rename(columns={named: "model"})
+    frame = table.frame.rename(columns={named: "model"})
     try:
-        frame, notes = derive_compute(frame)
+        derived, notes = derive_compute(frame)
     except InputError as error:
         if error.file is not None:
             raise
         message = str(error).rpartition(": ")[2] if error.row or error.column else str(error)
         raise InputError(message, file=file, row=error.row, column=error.column) from None
-    again = frame["model"].astype(str).duplicated()
+    derived.index = frame.index
+    again = derived["model"].astype(str).duplicated().to_numpy()
     if again.any():
         position = int(np.flatnonzero(again)[0])
-        name = frame["model"].iloc[position]
-        raise InputError(f"'{name}' is listed twice; keep one row", file=file, row=position + first_row(file))
-    checked = schemas.validate(frame, schemas.MODELS, file, first_row(file))
-    return checked, notes
+        name = derived["model"].iloc[position]
+        raise InputError(f"'{name}' is listed twice; keep one row", file=file, row=int(derived.index[position]))
+    checked, faults = schemas.validate(table.with_frame(derived), schemas.MODELS)
+    if faults:
+        raise faults[0] if len(faults) == 1 else InputErrors(faults)
+    return checked.reset_index(drop=True), [*table.notes, *notes]
 
 
 def fault_of_name(name: str) -> str:
@@ -82,9 +89,9 @@ def fault_of_name(name: str) -> str:
         return "is blank"
     if not name.isprintable():
         return "holds control characters"
-    if len(name) > schemas.LONGEST_NAME:
-        return f"is longer than {schemas.LONGEST_NAME} characters"
-    return f"begins with {name[0]}, which starts a formula" if name.startswith(schemas.FORMULA) else ""
+    if len(name) > LONGEST_NAME:
+        return f"is longer than {LONGEST_NAME} characters"
+    return f"begins with {name[0]}, which starts a formula" if name.startswith(FORMULA) else ""
 
 
 def match_models(names: Sequence[str], table: pd.DataFrame) -> tuple[dict[str, str], list[str]]:

@@ -18,7 +18,7 @@ from bayes_cod.errors import InputError
 from bayes_cod.readers.base import Log, Problem, Reader, RowSink, Source
 from bayes_cod.readers.limits import Damaged, Limits
 
-VERSION = "1"
+VERSION = "2"
 
 Progress = Callable[[str, float], None]
 """What is being done, and the share that is done."""

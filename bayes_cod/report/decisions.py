@@ -26,6 +26,7 @@ def decision_page(
     caption: str,
     tables: dict[str, pd.DataFrame],
     alarm: str = "",
+    kicker: str = "decision",
 ) -> str:
     """Lay an answer out as one HTML page that needs no network.
 
@@ -40,14 +41,16 @@ def decision_page(
     tables
         By their headings.
     alarm
-        Told in red on top; nothing if empty.
+        Said in red on top; nothing if empty.
+    kicker
+        What kind of page it is.
     """
     figure = Figure(inline_svg(picture, "answer", caption), caption)
     parts = [Section("Answer", list(words), figures=[figure])]
     parts += [
         Section(name, table=plain_table(table), folded=len(table) > 12) for name, table in tables.items() if len(table)
     ]
-    return render(title=title, lead=lead, alarm=alarm, warnings=list(notes), sections=parts)
+    return render(title=title, lead=lead, alarm=alarm, warnings=list(notes), sections=parts, kicker=kicker)
 
 
 def plain_table(table: pd.DataFrame) -> Table:

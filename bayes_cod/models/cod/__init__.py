@@ -1,1 +1,1 @@
-"""Bayesian COD: from question-level counts through clusters and their laws to benchmark scores."""
+"""Bayesian COD: from scores and question-level counts, through clusters and a path in compute, to benchmark scores."""

@@ -16,15 +16,11 @@ from bayes_cod.errors import InputError
 from bayes_cod.models.cod.priors import Priors
 
 FORMAT = "bayes-cod prior"
-VERSION = 1
+VERSION = 2
 
-_SIGNED = frozenset(
-    (
-        *("slope_mean", "slope_spread", "curvature_mean", "level_mean", "floor_mean"),
-        *("shared_walk", "own_walk", "shared_luck", "own_luck", "hazard", "landing_mean"),
-    )
-)  # centres, most of them logarithms; everything else is above 0
-_SHARES = frozenset(("benchmark_share", "ceiling", "class_law", "class_flat", "class_irregular"))
+_SIGNED = frozenset(("level_mean", "slope_mean", "curvature_mean", "walk_mean", "noise_mean"))
+"""Means, most of them of logarithms; everything else is above 0."""
+_SHARES = frozenset(("common",))
 _REMEDY = "make the file anew with 'bayes-cod learn-prior LADDER --out FILE'"
 
 
@@ -42,9 +38,6 @@ class Source:
         Its rungs, by compute.
     n_benchmarks
         How many benchmarks it was fitted on.
-    told
-        What the family's results alone say of a hyperparameter: mean and standard deviation by its name in `Priors`,
-        on the scale of the prior. A hyperparameter of which it says nothing is absent.
     """
 
     family: str
@@ -52,7 +45,6 @@ class Source:
     sha256: str
     models: tuple[str, ...]
     n_benchmarks: int = 0
-    told: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,14 +94,7 @@ class LearntPrior:
             "version": VERSION,
             "package": bayes_cod.__version__,
             "values": asdict(self.priors),
-            "families": [
-                asdict(source)
-                | {
-                    "models": list(source.models),
-                    "told": {name: {"mean": mean, "sd": sd} for name, (mean, sd) in source.told.items()},
-                }
-                for source in self.sources
-            ],
+            "families": [asdict(source) | {"models": list(source.models)} for source in self.sources],
             "left_out": [asdict(one) for one in self.left_out],
             "settings": dict(self.settings),
         }
@@ -232,7 +217,6 @@ class _Reader:
 
     def source(self, value: Any, name: str) -> Source:
         entry = self.mapping(value, name)
-        told = self.mapping(entry.get("told", {}), f"{name}.told")
         models = self.list_of(entry.get("models"), f"{name}.models")
         return Source(
             family=self.text(entry.get("family"), f"{name}.family"),
@@ -240,12 +224,7 @@ class _Reader:
             sha256=self.text(entry.get("sha256"), f"{name}.sha256"),
             models=tuple(self.text(model, f"{name}.models[{i}]") for i, model in enumerate(models)),
             n_benchmarks=int(self.number(entry.get("n_benchmarks", 0), f"{name}.n_benchmarks")),
-            told={key: self.pair(one, f"{name}.told.{key}") for key, one in told.items()},
         )
-
-    def pair(self, value: Any, name: str) -> tuple[float, float]:
-        entry = self.mapping(value, name)
-        return self.number(entry.get("mean"), f"{name}.mean"), self.above_0(entry.get("sd"), f"{name}.sd")
 
     def values(self, value: Any) -> Priors:
         entry = self.mapping(value, "values")

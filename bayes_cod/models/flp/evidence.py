@@ -154,9 +154,24 @@ def gather(ladder: Ladder, settings: EvidenceSettings, pool: Ladder | None = Non
     along = _along_training(ladder, rungs, found, benchmarks, settings)
     pooled, pool_notes = ([], []) if pool is None else _pooled_rows(pool, rungs, found, benchmarks, settings)
     rows = pd.concat([final, *pooled, *([] if along is None else [along])], ignore_index=True)
+    notes = (*_notes(found, along, n_left_out, settings), *pool_notes)
+    return _evidence(ladder, rungs, rows, found, benchmarks, notes)
+
+
+def _evidence(
+    ladder: Ladder,
+    rungs: pd.DataFrame,
+    rows: pd.DataFrame,
+    found: list[LossSeries],
+    benchmarks: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> Evidence:
+    """Of the tables of rungs and rows."""
     names = [series.name for series in found]
-    table = ladder.observed_scores.groupby("benchmark", observed=True)["n_questions"].first()
-    questions = np.array([float(table.get(name, np.nan)) for name in benchmarks])
+    questions = np.zeros(0)
+    if benchmarks:
+        table = ladder.observed_scores.groupby("benchmark", observed=True)["n_questions"].first()
+        questions = np.array([float(table.get(name, np.nan)) for name in benchmarks])
     return Evidence(
         rungs=rungs,
         series=tuple(names),
@@ -173,7 +188,29 @@ def gather(ladder: Ladder, settings: EvidenceSettings, pool: Ladder | None = Non
         log_loss=rows[[f"loss:{name}" for name in names]].to_numpy(dtype=float),
         log_loss_se=rows[[f"se:{name}" for name in names]].fillna(0.0).to_numpy(dtype=float),
         score=rows[[f"score:{name}" for name in benchmarks]].to_numpy(dtype=float),
-        notes=(*_notes(found, along, n_left_out, settings), *pool_notes),
+        notes=notes,
+    )
+
+
+def gather_losses(ladder: Ladder, settings: EvidenceSettings) -> Evidence:
+    """Losses of a ladder's final models, without scores.
+
+    Raises
+    ------
+    InputError
+        If the ladder has no losses, or fewer than `MIN_RUNGS` rungs of different compute have them.
+    """
+    found = loss_series(ladder)
+    rungs = ladder.rungs()
+    have = set.intersection(*(set(series.final.index) for series in found))
+    rungs, n_left_out = _near(rungs[rungs["model"].isin(have)].reset_index(drop=True), settings)
+    if rungs["flops"].nunique() < MIN_RUNGS:
+        raise InputError(
+            f"the law of losses needs {MIN_RUNGS} runs of different compute with losses, but ladder '{ladder.name}' "
+            f"has {rungs['flops'].nunique()}; give losses under the names of the models table"
+        )
+    return _evidence(
+        ladder, rungs, _final_rows(ladder, rungs, found, ()), found, (), _notes(found, None, n_left_out, settings)
     )
 
 
@@ -246,8 +283,6 @@ def _notes(
 def _final_rows(
     ladder: Ladder, rungs: pd.DataFrame, found: list[LossSeries], benchmarks: tuple[str, ...]
 ) -> pd.DataFrame:
-    observed = ladder.observed_scores
-    wide = observed.pivot_table(index="model", columns="benchmark", values="score", observed=True)
     models = list(rungs["model"])
     columns: dict[str, object] = {
         "run": np.arange(len(rungs)),
@@ -262,8 +297,10 @@ def _final_rows(
     for series in found:
         columns[f"loss:{series.name}"] = series.final.loc[models, "log_loss"].to_numpy()
         columns[f"se:{series.name}"] = series.final.loc[models, "se"].to_numpy()
-    scores = wide.reindex(index=models, columns=list(benchmarks))
-    columns |= {f"score:{name}": scores[name].to_numpy() for name in benchmarks}
+    if benchmarks:
+        wide = ladder.observed_scores.pivot_table(index="model", columns="benchmark", values="score", observed=True)
+        scores = wide.reindex(index=models, columns=list(benchmarks))
+        columns |= {f"score:{name}": scores[name].to_numpy() for name in benchmarks}
     return pd.DataFrame(columns)
 
 

@@ -111,10 +111,10 @@ class BayesianFLPM:
             raise BayesCodError("this forecaster is not fitted yet; call fit(ladder) first")
         return self._gate
 
-    def predict(self, points: Points, *, joint: bool = False) -> Prediction:
-        """Joint draws of scores and losses of runs; see `MixtureLosses.forecast` for `joint`."""
+    def predict(self, points: Points, *, joint: bool = False, most: int | None = None) -> Prediction:
+        """Joint draws of scores and losses of runs; see `MixtureLosses.forecast` for `joint` and `most`."""
         self._fitted()
-        losses = self.losses.forecast(points, joint=joint)
+        losses = self.losses.forecast(points, joint=joint, most=most)
         observed, latent = self.scores.forecast(losses.observed, losses.latent, points.log_compute)
         return Prediction(observed, latent, losses.latent)
 

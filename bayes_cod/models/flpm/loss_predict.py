@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,11 @@ class LossDraws:
 
     def __len__(self) -> int:
         return len(self.signal)
+
+    def thinned(self, most: int | None) -> LossDraws:
+        """At most so many of the draws, evenly spaced; all where `most` is None."""
+        step = 1 if most is None else -(-len(self) // most)
+        return self if step == 1 else LossDraws(*(getattr(self, part.name)[::step] for part in fields(self)))
 
 
 @dataclass(frozen=True)

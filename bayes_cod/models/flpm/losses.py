@@ -163,10 +163,10 @@ class MixtureLosses:
             raise InputError("no target was given; name one, or give its compute and mixture")
         return target_points(targets, self.evidence)
 
-    def forecast(self, points: Points, *, joint: bool = False) -> Losses:
-        """Draws of the log losses of new runs; see `loss_predict.predict`."""
+    def forecast(self, points: Points, *, joint: bool = False, most: int | None = None) -> Losses:
+        """Draws of the log losses of new runs, at most so many; see `loss_predict.predict`."""
         fit = self._fitted()
-        return predict(fit.draws, fit.evidence, fit.features, points, self.seed, joint=joint)
+        return predict(fit.draws.thinned(most), fit.evidence, fit.features, points, self.seed, joint=joint)
 
     def judge(self, points: Points, labels: Sequence[str]) -> Gate:
         """Diagnostics of the latent losses of some points."""

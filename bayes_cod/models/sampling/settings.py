@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bayes_cod.errors import InputError
+
+MOST_DRAWS, MOST_CHAINS = 100_000, 100
+"""Beyond these memory runs out, and not only patience."""
 LOW_RANK_UP_TO = 160
 """Parameters up to which ``auto`` takes a low-rank mass matrix: of more, some hundred warm-up draws tell too little."""
 
@@ -31,6 +35,11 @@ class SamplerSettings:
     max_depth
         No trajectory takes more than two to the power of this many steps. Before the mass matrix is known trajectories
         are long, and warm-up may take most of the time.
+
+    Raises
+    ------
+    InputError
+        For draws or chains below 1 or beyond what memory holds.
     """
 
     draws: int = 1000
@@ -42,6 +51,12 @@ class SamplerSettings:
     retry_times: int = 2
     adaptation: Literal["diag", "low_rank", "auto"] = "diag"
     max_depth: int = 10
+
+    def __post_init__(self) -> None:
+        for name, most in (("draws", MOST_DRAWS), ("tune", MOST_DRAWS), ("chains", MOST_CHAINS)):
+            value = getattr(self, name)
+            if not 1 <= value <= most:
+                raise InputError(f"`{name}` is {value}; give a whole number from 1 to {most:,}")
 
     def mass_matrix(self, parameters: int) -> Literal["diag", "low_rank"]:
         """Adaptation for a number of parameters."""

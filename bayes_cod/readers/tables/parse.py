@@ -86,10 +86,11 @@ def _header(data: bytes, file: Path) -> tuple[int, str, list[str]]:
         raise InputError("the file is empty; expected a header and at least one row", file=file)
     stop = data.find(b"\n", start)
     line = data[start : stop if stop >= 0 else len(data)].decode()
-    named = re.fullmatch(r'"?sep=(.)"?', line.strip())
-    if named and stop >= 0:  # a spreadsheet's remark on its separator
-        at, _, header = _header(data[stop + 1 :], file)
-        return stop + 1 + at, named[1], header
+    if re.fullmatch(r'"?sep=.?"?', line.strip()) and stop >= 0:  # a spreadsheet's remark on its separator
+        if data[stop + 1 : stop + 5] == b"sep=":
+            raise InputError("the remark on the separator stands twice; keep one", file=file, row=2)
+        at, separator, header = _header(data[stop + 1 :], file)
+        return stop + 1 + at, separator, header
     best, fields, score = ",", [line], (-1, -1)
     for separator in SEPARATORS:
         split = [name.strip() for name in _split(line, separator, file)]
@@ -142,6 +143,8 @@ def _careful(
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Rows of any table, one by one, with all faults of their shape."""
     rows = _rows(body, separator, first, file)
+    if not rows.fields:
+        raise InputError("the table has a header but no rows; add rows or remove the file", file=file)
     notes: tuple[str, ...] = ()
     several = [line for line, after in zip(rows.lines, [*rows.lines[1:], 0], strict=True) if after - line > 1]
     if '"' in body and (several or _ends_open(body)):

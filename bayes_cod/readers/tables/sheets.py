@@ -43,36 +43,6 @@ def read_sheet(file: Path) -> Sheet:
     return parse(data, file)
 
 
-def read_frame(file: Path, text: Sequence[str] = ("model", "run", "target", "benchmark", "task")) -> pd.DataFrame:
-    """Read one file's table for a command that looks at its columns itself.
-
-    Parameters
-    ----------
-    file
-        Text of any separator, JSON or Parquet.
-    text
-        Columns that stay text, whatever they look like.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns that hold numbers alone as numbers; the index is the row as a person counts it.
-
-    Raises
-    ------
-    InputError
-        If it can't be read as a table.
-    """
-    frame = read_sheet(file).frame.copy()
-    frame.columns = [str(name).strip() for name in frame.columns]
-    for name in frame.columns:
-        if name.lower() not in text and not pd.api.types.is_numeric_dtype(frame[name]):
-            found = pd.to_numeric(frame[name], errors="coerce")
-            if (found.notna() | frame[name].isna()).all():
-                frame[name] = found
-    return frame
-
-
 def open_parquet(file: Path) -> pq.ParquetFile:
     """Open a Parquet file and look at its size.
 
@@ -148,6 +118,10 @@ def _plain(value: Any) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
+def _spelled(value: Any) -> Any:
+    return _plain(value) if isinstance(value, str) else value
+
+
 def _json(data: bytes, file: Path) -> Sheet:
     if len(data) > LONGEST_JSON:
         raise InputError(f"JSON of more than {LONGEST_JSON // MIB} MiB; save the table as Parquet or CSV", file=file)
@@ -161,6 +135,8 @@ def _json(data: bytes, file: Path) -> Sheet:
     if not records:
         raise InputError("the file is empty; expected at least one row", file=file)
     _check_flat(records, lines, file)
+    if b"\\ud" in data.lower():  # half a surrogate pair would not be text
+        records = [{_plain(name): _spelled(value) for name, value in record.items()} for record in records]
     frame = pd.DataFrame(records, index=lines or range(1, len(records) + 1))
     if len(frame.columns) > MOST_COLUMNS:
         raise InputError(f"the table has {len(frame.columns):,} columns; at most {MOST_COLUMNS:,} are read", file=file)

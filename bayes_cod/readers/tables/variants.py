@@ -172,8 +172,10 @@ def final_items(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     final = final.where(~said, own) | ~spread
     shown = names.where(names.notna(), "step " + _shown(order).astype(object))
     marked = items.assign(checkpoint=shown.where(~final | ~spread & names.notna(), None))
-    several = int(spread.groupby(model).any().sum())
-    return marked, [f"{several} models have items of several checkpoints; the last one's are their scores"]
+    decided = (spread & ~said).groupby(model).any()
+    if not decided.any():
+        return marked, []  # the rows said themselves which are final
+    return marked, [f"{int(decided.sum())} models have items of several checkpoints; the last one's are their scores"]
 
 
 def _varies(items: pd.DataFrame) -> bool:
