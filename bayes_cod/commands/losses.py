@@ -81,9 +81,9 @@ def losses(
         names = frozenset(one.name for one in asked)
         used = visible_runs(read, family, cut, hidden=names)
     forecast_by = _from_mixtures if used.mixtures is not None and not used.mixtures.empty else _from_sizes
-    table, diagnostics, record = forecast_by(used, asked, checkpoints, draws, chains, seed)
+    table, diagnostics, made = forecast_by(used, asked, checkpoints, draws, chains, seed)
     check_gate(diagnostics, allow_failed_gate)
-    record = {"seed": seed, "data": used.data_hash()} | record
+    record: dict[str, Any] = {"seed": seed, "data": used.data_hash()} | made
     write_together(
         out,
         {
