@@ -1,6 +1,6 @@
 """Calibration of a Bayesian model by simulation: ``python docs/make_calibration.py MODEL DIR --simulations 200``.
 
-MODEL is cod, cod-map, flp, flp-pooled (with two other families) or flpm. Ladders are drawn from the priors and fitted,
+MODEL is cod, flp, flp-pooled (with two other families) or flpm. Ladders are drawn from the priors and fitted,
 and the true parameters and target scores ranked among the draws. Writes ``ranks.csv``, ``calibration.csv`` and
 ``calibration.svg``; prints the table. Exit code 1 if some ranks are not uniform.
 """
@@ -21,7 +21,6 @@ from bayes_cod.plots.calibration import plot_ranks
 
 MODELS: dict[str, Callable[[int], Ranked]] = {
     "cod": cod.ranks_of,
-    "cod-map": cod.mapped_ranks_of,
     "flp": flp.ranks_of,
     "flp-pooled": flp.pooled_ranks_of,
     "flpm": flpm.ranks_of,

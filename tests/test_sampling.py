@@ -1,5 +1,6 @@
 """The gate: what is reported has converged, or is not reported."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 
-from bayes_cod.models.sampling import Compiled, CompiledModels, Deterministics, SamplerSettings, gate, sample
+from bayes_cod.models.sampling import Compiled, CompiledModels, Deterministics, SamplerSettings, gate, sample, sampler
 
 CHAINS, DRAWS = 4, 500
 
@@ -136,3 +137,25 @@ def test_what_diverged_but_mixed_is_told_from_what_did_not_mix() -> None:
     assert gate({"score": good()}, tree(1)).only_diverged
     assert not gate({"score": good()}, tree()).only_diverged
     assert not gate({"score": good() + np.arange(CHAINS)[:, None]}, tree(1)).only_diverged
+
+
+def test_an_interrupt_ends_sampling_without_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+
+    class Running:
+        def wait(self) -> None:
+            raise KeyboardInterrupt
+
+        def cancel(self) -> None:
+            done.append("cancelled")
+
+    class Model:
+        density = SimpleNamespace(n_dim=1)
+
+        def with_data(self, data: object) -> None:
+            return None
+
+    monkeypatch.setattr(sampler.nutpie, "sample", lambda *_, **__: Running())
+    with pytest.raises(KeyboardInterrupt):
+        sampler.sample(Model(), {}, SamplerSettings(), 0)
+    assert done == ["cancelled"]

@@ -110,8 +110,9 @@ def backtest(
     larger evaluated models. Writes cells.csv (one row a cell and method), summary.csv, seconds.csv, report.html and
     plots. Finished jobs are kept in OUT/jobs: the same command, started again, goes on where it was interrupted.
 
-    Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap, cod-quartic, direct,
-    exponential, flp, flpm, fp, gadre, last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
+    Point methods: bnsl, cod, cod-dbscan, cod-ikmeans, cod-kmeans, cod-meanshift, cod-nomap,
+    cod-quartic, direct, exponential, exponential@equivalent, flp, flpm, fp, gadre, irt, irt@equivalent,
+    last-rung, llama3, olmo-two-step, passrate, sigmoid; each may be followed by
     +bootstrap or +conformal, which gives it intervals. Bayesian: bayes-cod, bayes-flp, bayes-flpm.
     Mixtures, weighted by a back-test inside the ladder: stack, cod-flp, stack-points, or stack:M/M of any methods.
 

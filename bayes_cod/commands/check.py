@@ -15,6 +15,7 @@ from bayes_cod.commands.console import flops, points, screen, stage
 from bayes_cod.commands.options import open_ladder
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.inspection import Inspection, inspect_ladder
+from bayes_cod.ladder.shared import comparable
 
 MOST_ROWS = 40
 """Rows of a table beyond which the rest is counted."""
@@ -52,7 +53,7 @@ def _methods(read: Ladder, console: Console) -> None:
     from bayes_cod.errors import InputError
     from bayes_cod.registry import choose, usable
 
-    able = [entry.name for entry, why in usable(read) if not why and "+" not in entry.name]
+    able = [entry.name for entry, why in usable(comparable(read)) if not why and "+" not in entry.name]
     if not able:
         return
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import math
 import os
 import re
 import sys
@@ -16,13 +17,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
 from bayes_cod import progress
-from bayes_cod.results.files import as_json
 
 WIDTH_OF_FILES = 160
 SILENT = 2.0
@@ -106,6 +105,8 @@ def errors() -> Console:
 def answer(document: Mapping[str, Any]) -> None:
     """Print an answer as JSON, where that was asked for; NaN, which JSON has not, becomes null."""
     if wants_json():
+        from bayes_cod.results.files import as_json
+
         sys.stdout.write(as_json(document))
 
 
@@ -182,9 +183,9 @@ def one_line(message: str) -> str:
 
 def points(fraction: float) -> str:
     """A score in points."""
-    return "–" if np.isnan(fraction) else f"{100 * fraction:.1f}"
+    return "–" if math.isnan(fraction) else f"{100 * fraction:.1f}"
 
 
 def flops(value: float) -> str:
     """Compute in FLOPs."""
-    return "unknown" if np.isnan(value) else f"{value:.3g}"
+    return "unknown" if math.isnan(value) else f"{value:.3g}"

@@ -20,6 +20,7 @@ from bayes_cod.commands.losses import check_gate, fit_losses, visible_runs
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
 from bayes_cod.results.files import Writer, check_folder, write_csv, write_json, write_text, write_together
+from bayes_cod.threads import one_thread
 
 if TYPE_CHECKING:
     from bayes_cod.decisions.mixture import Decision
@@ -173,7 +174,7 @@ def _fit_scores(
     given = given_settings(draws, chains)
     model.losses.sampler = replace(model.losses.sampler, **given)
     model.scores.sampler = replace(model.scores.sampler, **given)
-    with stage("fitting losses and scores"):
+    with stage("fitting losses and scores"), one_thread():
         return model.fit(ladder)
 
 

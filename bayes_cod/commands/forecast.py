@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from bayes_cod.commands.console import answer, errors, points, screen, stage
 from bayes_cod.commands.options import (
@@ -262,7 +263,8 @@ def show(result: Result, out: Path) -> None:
     answer({**report_json(result), "out": str(out)})
     console = screen()
     console.print(f"{result.method}: observed scores in points, from {len(result.rungs)} rungs.", markup=False)
-    for table in forecast_tables(result, console.width):
+    for heading, table in forecast_tables(result, console.width):
+        console.print(Text(heading, style="bold"))
         console.print(table)
     for target in make_answers(result):
         for asked in target.answers:

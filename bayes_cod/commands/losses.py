@@ -14,6 +14,7 @@ from bayes_cod.commands.tables import diagnostics_table
 from bayes_cod.errors import InputError
 from bayes_cod.forecasts.forecast import not_converged
 from bayes_cod.results.files import check_folder, write_csv, write_json, write_together
+from bayes_cod.threads import one_thread
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -81,9 +82,9 @@ def losses(
         names = frozenset(one.name for one in asked)
         used = visible_runs(read, family, cut, hidden=names)
     forecast_by = _from_mixtures if used.mixtures is not None and not used.mixtures.empty else _from_sizes
-    table, diagnostics, record = forecast_by(used, asked, checkpoints, draws, chains, seed)
+    table, diagnostics, made = forecast_by(used, asked, checkpoints, draws, chains, seed)
     check_gate(diagnostics, allow_failed_gate)
-    record = {"seed": seed, "data": used.data_hash()} | record
+    record: dict[str, Any] = {"seed": seed, "data": used.data_hash()} | made
     write_together(
         out,
         {
@@ -156,7 +157,7 @@ def fit_losses(
     model = MixtureLosses(
         seed, settings=LossSettings(checkpoints), sampler=replace(LOSS_SAMPLER, **given_settings(draws, chains))
     )
-    with stage("fitting the losses of the domains"):
+    with stage("fitting the losses of the domains"), one_thread():
         return model.fit(ladder)
 
 

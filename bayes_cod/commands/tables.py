@@ -18,8 +18,8 @@ NARROW = 100
 """Columns of a terminal below which a forecast's table leaves out what matters least."""
 
 
-def forecast_tables(record: Record, width: int) -> list[Table]:
-    """Median and intervals of every benchmark, with the truth where it is known: one table a target.
+def forecast_tables(record: Record, width: int) -> list[tuple[str, Table]]:
+    """Median and intervals of every benchmark, with the truth where it is known: a heading and a table a target.
 
     Parameters
     ----------
@@ -45,13 +45,12 @@ def forecast_tables(record: Record, width: int) -> list[Table]:
         table = Table(
             Column("benchmark", overflow="fold"),
             *[Column(name, justify="right", no_wrap=True) for name in shown],
-            title=Text(f"{target}: {10**decades:.3g} x the compute of {record.last_rung} ({decades:.2f} decades)"),
-            title_justify="left",
             box=box_of_tables(),
         )
         for index, name in enumerate(own["benchmark"]):
             table.add_row(Text(str(name)), *[cells[index] for cells in shown.values()])
-        tables.append(table)
+        far = f"{10**decades:.3g} x the compute of {record.last_rung} ({decades:.2f} decades)"
+        tables.append((f"{target}: {far}", table))
     return tables
 
 

@@ -172,8 +172,17 @@ class DifficultyMeanShift(ImprovedMeanShift):
         *,
         bandwidth: float | None = None,
         max_iter: int = 300,
+        max_seeds: int = 10_000,
     ) -> None:
-        super().__init__(quantile, max_bandwidth, min_size, bandwidth=bandwidth, trim=False, max_iter=max_iter)
+        super().__init__(
+            quantile,
+            max_bandwidth,
+            min_size,
+            bandwidth=bandwidth,
+            trim=False,
+            max_iter=max_iter,
+            max_seeds=max_seeds,
+        )
 
 
 class ImprovedKMeans(_KMeansClusterer):

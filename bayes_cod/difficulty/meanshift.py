@@ -2,8 +2,8 @@
 
 Each round runs flat-kernel MeanShift on the questions that have no cluster yet, drops members
 further from their centre than the bandwidth, dissolves clusters that are too small, and ends when a
-round adds no cluster. The work is done on unique rows with weights and in blocks of neighbouring
-seeds, which gives the partition of the row-by-row algorithm in a small part of its time.
+round adds no cluster. The work is done on unique rows with weights over a spatial index, which gives
+the partition of the row-by-row algorithm in a small part of its time and with memory for the rows alone.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 from sklearn.base import BaseEstimator, ClusterMixin
 
+from bayes_cod.difficulty.balls import WeightedPoints
 from bayes_cod.difficulty.vectors import FloatArray, IntArray, zero_mask
 from bayes_cod.errors import InputError
 
@@ -24,25 +26,31 @@ _TIE = 1e-9
 """Relative tolerance on distances: points at exactly the bandwidth, common on a grid, are inside."""
 _STOP = 1e-3
 """A seed rests when a step is shorter than this share of the bandwidth (as in scikit-learn)."""
-_BLOCK = 64
-"""Seeds that share one list of candidate neighbours."""
-_CHUNK = 512
-"""Rows of a distance matrix held at a time."""
-
-
-def squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Squared Euclidean distances [a, b] between the rows of two arrays, never negative."""
-    cross = a @ b.T
-    cross *= -2
-    cross += np.einsum("ij,ij->i", a, a)[:, None]
-    cross += np.einsum("ij,ij->i", b, b)[None, :]
-    return np.maximum(cross, 0.0, out=cross)
+_FEW = 1e-3
+"""A round on a sample that gives fewer than this share of the questions a cluster is the last."""
+_DECIMALS = 12
+"""To which positions and distances count as equal, so that rounding of sums never decides a tie."""
+_AT_ONCE = 4_000_000
+"""Distances held at a time."""
 
 
 def canonical_rows(vectors: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
     """Sorted unique rows, their multiplicities, and for each row the index of its unique row."""
-    rows, inverse, weights = np.unique(vectors, axis=0, return_inverse=True, return_counts=True)
-    return rows, weights.astype(np.int64), inverse.reshape(-1).astype(np.int64)
+    order = np.lexsort(vectors.T[::-1])
+    ordered = vectors[order]
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    inverse = np.empty(len(ordered), dtype=np.int64)
+    inverse[order] = np.cumsum(first) - 1
+    return ordered[first], np.bincount(inverse).astype(np.int64), inverse
+
+
+def sample_rows(rows: FloatArray, weights: IntArray, most: int) -> tuple[FloatArray, IntArray]:
+    """At most `most` of the rows with their weights, the same ones at each call."""
+    if len(rows) <= most:
+        return rows, weights
+    drawn = np.sort(np.random.default_rng(0).choice(len(rows), most, replace=False))
+    return rows[drawn], weights[drawn]
 
 
 def estimate_radius(rows: FloatArray, weights: IntArray, quantile: float, cap: float) -> float:
@@ -53,57 +61,39 @@ def estimate_radius(rows: FloatArray, weights: IntArray, quantile: float, cap: f
     """
     total = int(weights.sum())
     k = max(int(total * quantile), 1)
+    everyone, count = (np.repeat(rows, weights, axis=0), None) if total <= 4 * len(rows) else (rows, weights)
     distance_sum = 0.0
-    everyone = np.repeat(rows, weights, axis=0)
-    for start in range(0, len(rows), _CHUNK):
-        d2 = squared_distances(rows[start : start + _CHUNK], everyone)
-        kth = np.partition(d2, k - 1, axis=1)[:, k - 1]
-        distance_sum += float(np.sqrt(kth) @ weights[start : start + _CHUNK])
+    chunk = max(_AT_ONCE // len(everyone), 1)
+    for start in range(0, len(rows), chunk):
+        squared = _squared_distances(rows[start : start + chunk], everyone)
+        distance_sum += float(np.sqrt(_kth_smallest(squared, count, k)) @ weights[start : start + chunk])
         if distance_sum >= cap * total:
             return cap
     return min(distance_sum / total, cap)
 
 
-def _blocks(points: FloatArray) -> list[IntArray]:
-    """Indices of `points` in groups of at most `_BLOCK` neighbours, by recursive median splits."""
-    pending = [np.arange(len(points), dtype=np.int64)]
-    done = []
-    while pending:
-        index = pending.pop()
-        if len(index) <= _BLOCK:
-            done.append(index)
-            continue
-        axis = int(np.argmax(np.ptp(points[index], axis=0)))
-        order = index[np.argsort(points[index, axis], kind="stable")]
-        half = len(order) // 2
-        pending += [order[half:], order[:half]]
-    return done
+def _squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Squared Euclidean distances [a, b] between the rows of two arrays, never negative."""
+    cross = a @ b.T
+    cross *= -2
+    cross += np.einsum("ij,ij->i", a, a)[:, None]
+    cross += np.einsum("ij,ij->i", b, b)[None, :]
+    return np.maximum(cross, 0.0, out=cross)
 
 
-def _shift(
-    positions: FloatArray, rows: FloatArray, weights: FloatArray, radius: float
-) -> tuple[FloatArray, FloatArray]:
-    """Mean of the questions within `radius` of each position, and their number (0: not moved)."""
-    moved, mass = positions.copy(), np.zeros(len(positions))
-    reach2 = (radius * (1 + _TIE)) ** 2
-    weighted = np.column_stack([rows * weights[:, None], weights])
-    blocks = _blocks(positions)
-    centres = np.array([positions[index].mean(axis=0) for index in blocks])
-    to_centre = np.sqrt(squared_distances(centres, rows))
-    for index, centre, distance in zip(blocks, centres, to_centre, strict=True):
-        block = positions[index]
-        spread = float(np.sqrt(((block - centre) ** 2).sum(axis=1).max()))
-        near = np.flatnonzero(distance <= (radius + spread) * (1 + 1e-6) + 1e-6)
-        inside = (squared_distances(block, rows[near]) <= reach2).astype(float)
-        sums = inside @ weighted[near]
-        found = sums[:, -1] > 0
-        moved[index[found]] = sums[found, :-1] / sums[found, -1:]
-        mass[index] = sums[:, -1]
-    return moved, mass
+def _kth_smallest(values: FloatArray, count: IntArray | None, k: int) -> FloatArray:
+    """The k-th smallest entry of each row; columns are counted as often as `count` says, else once."""
+    if count is None:
+        return np.asarray(np.partition(values, k - 1, axis=1)[:, k - 1])
+    order = np.argsort(values, axis=1)
+    place = (np.cumsum(count[order], axis=1) < k).sum(axis=1)
+    return np.asarray(values[np.arange(len(values)), order[np.arange(len(values)), place]])
 
 
-def flat_mean_shift(rows: FloatArray, weights: IntArray, radius: float, max_iter: int = 300) -> FloatArray:
-    """Modes of a flat-kernel MeanShift that starts at every row.
+def flat_mean_shift(
+    rows: FloatArray, weights: IntArray, radius: float, max_iter: int = 300, seeds: FloatArray | None = None
+) -> FloatArray:
+    """Modes of a flat-kernel MeanShift.
 
     Parameters
     ----------
@@ -115,18 +105,20 @@ def flat_mean_shift(rows: FloatArray, weights: IntArray, radius: float, max_iter
         Bandwidth.
     max_iter : int
         Steps after which a seed rests wherever it is.
+    seeds : [seed, rung], optional
+        Where to start; at every row if not given.
 
     Returns
     -------
     [mode, rung]
         Modes further than `radius` apart, by falling number of questions around them.
     """
-    mass_of = weights.astype(float)
-    active = rows
+    points = WeightedPoints(rows, weights)
+    active = rows if seeds is None else seeds
     final: list[FloatArray] = []
     final_mass: list[FloatArray] = []
     for step in range(max_iter + 1):
-        moved, mass = _shift(active, rows, mass_of, radius)
+        moved, mass = points.within(active, radius * (1 + _TIE))
         rest = np.linalg.norm(moved - active, axis=1) <= _STOP * radius
         if step == max_iter:
             rest[:] = True
@@ -134,28 +126,32 @@ def flat_mean_shift(rows: FloatArray, weights: IntArray, radius: float, max_iter
         final_mass.append(mass[rest])
         if rest.all():
             break
-        active = np.unique(moved[~rest], axis=0)
+        active = canonical_rows(moved[~rest])[0]
     centres, mass = np.concatenate(final), np.concatenate(final_mass)
-    order = np.lexsort((*centres.T[::-1], mass))[::-1]
+    order = np.lexsort((*centres.round(_DECIMALS).T[::-1], mass))[::-1]
     return _drop_near_duplicates(centres[order], radius)
 
 
 def _drop_near_duplicates(centres: FloatArray, radius: float) -> FloatArray:
     """Centres kept greedily from the first on, dropping later ones within `radius` of a kept one."""
-    kept = []
-    remaining = centres
-    while len(remaining):
-        kept.append(remaining[0])
-        far = ((remaining - remaining[0]) ** 2).sum(axis=1) > (radius * (1 + _TIE)) ** 2
-        remaining = remaining[far]
-    return np.array(kept).reshape(-1, centres.shape[1])
+    tree = cKDTree(centres)
+    kept = np.ones(len(centres), dtype=bool)
+    for place, centre in enumerate(centres):
+        if kept[place]:
+            kept[tree.query_ball_point(centre, radius * (1 + _TIE))] = False
+            kept[place] = True
+    return centres[kept]
 
 
-def nearest(rows: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Index of, and distance to, the nearest centre of each row."""
-    d2 = squared_distances(rows, centres)
-    index = d2.argmin(axis=1)
-    return index.astype(np.int64), np.linalg.norm(rows - centres[index], axis=1)
+def nearest(rows: FloatArray, centres: FloatArray, within: float = np.inf) -> tuple[IntArray, FloatArray]:
+    """Index of, and distance to, the nearest centre of each row, the first of equally near ones.
+
+    `OUTLIER` and infinity where none is nearer than `within`.
+    """
+    distance, index = cKDTree(centres).query(rows, k=2, distance_upper_bound=within)
+    tied = distance[:, 1] <= distance[:, 0] + 10.0**-_DECIMALS
+    first = np.where(tied, index.min(axis=1), index[:, 0])
+    return np.where(np.isfinite(distance[:, 0]), first, OUTLIER).astype(np.int64), distance[:, 0]
 
 
 class ImprovedMeanShift(ClusterMixin, BaseEstimator):
@@ -179,6 +175,10 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
         the plain MeanShift, one round, whose members may lie further out.
     max_iter : int
         Steps of one seed in one round.
+    max_seeds : int
+        Distinct vectors up to which every one is a seed, as in the paper. Of more, a sample of this many gives the
+        bandwidth and, moved over the sample first, the seeds; these are then moved over all vectors, and rounds end
+        when they find a cluster for fewer than one in a thousand of the questions.
 
     Attributes
     ----------
@@ -191,6 +191,8 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
         The bandwidth used; with `trim` no member is further from its centre.
     n_rounds_ : int
         Rounds run, with the last that added nothing.
+    sampled_ : bool
+        Whether there were more than `max_seeds` distinct vectors.
     """
 
     def __init__(
@@ -202,6 +204,7 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
         bandwidth: float | None = None,
         trim: bool = True,
         max_iter: int = 300,
+        max_seeds: int = 10_000,
     ) -> None:
         self.quantile = quantile
         self.max_bandwidth = max_bandwidth
@@ -209,6 +212,7 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
         self.bandwidth = bandwidth
         self.trim = trim
         self.max_iter = max_iter
+        self.max_seeds = max_seeds
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Cluster difficulty vectors.
@@ -231,8 +235,10 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
         self.cluster_centers_ = np.empty((0, vectors.shape[1]))
         self.bandwidth_ = self.radius_ = 0.0
         self.n_rounds_ = 0
+        self.sampled_ = False
         if passed.any():
             rows, weights, inverse = canonical_rows(vectors[passed])
+            self.sampled_ = len(rows) > self.max_seeds
             self.bandwidth_ = self.radius_ = self._radius(rows, weights)
             labels[passed] = self._rounds(rows, weights)[inverse]
         self.labels_ = labels
@@ -241,8 +247,9 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
     def _check_settings(self) -> None:
         if not 0 < self.quantile <= 1:
             raise InputError(f"quantile must be in (0, 1], got {self.quantile}.")
-        if self.min_size < 1:
-            raise InputError(f"min_size must be 1 or more, got {self.min_size}.")
+        for name in ("min_size", "max_seeds"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be 1 or more, got {getattr(self, name)}.")
         for name in ("max_bandwidth", "bandwidth"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -252,9 +259,15 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
         if self.bandwidth is not None:
             return self.bandwidth
         cap = np.sqrt(rows.shape[1]) / 10 if self.max_bandwidth is None else self.max_bandwidth
-        radius = estimate_radius(rows, weights, self.quantile, float(cap))
+        radius = estimate_radius(*sample_rows(rows, weights, self.max_seeds), self.quantile, float(cap))
         # more than a `quantile` of the questions may share one vector each: any small radius will do
         return radius if radius > 0 else float(np.finfo(float).eps)
+
+    def _modes(self, rows: FloatArray, weights: IntArray) -> FloatArray:
+        if len(rows) <= self.max_seeds:
+            return flat_mean_shift(rows, weights, self.radius_, self.max_iter)
+        seeds = flat_mean_shift(*sample_rows(rows, weights, self.max_seeds), self.radius_, self.max_iter)
+        return flat_mean_shift(rows, weights, self.radius_, self.max_iter, seeds)
 
     def _rounds(self, rows: FloatArray, weights: IntArray) -> IntArray:
         labels = np.full(len(rows), OUTLIER, dtype=np.int64)
@@ -263,10 +276,8 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
             free = np.flatnonzero(labels == OUTLIER)
             if not len(free):
                 return labels
-            centres = flat_mean_shift(rows[free], weights[free], self.radius_, self.max_iter)
-            index, distance = nearest(rows[free], centres)
-            if self.trim:
-                index[distance > self.radius_ * (1 + _TIE)] = OUTLIER
+            centres = self._modes(rows[free], weights[free])
+            index, _ = nearest(rows[free], centres, self.radius_ * (1 + _TIE) if self.trim else np.inf)
             inside = index != OUTLIER
             sizes = np.bincount(index[inside], weights=weights[free][inside], minlength=len(centres))
             kept = np.flatnonzero(sizes >= self.min_size)
@@ -276,7 +287,8 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):
             number[kept] = len(self.cluster_centers_) + np.arange(len(kept))
             labels[free] = number[index]
             self.cluster_centers_ = np.concatenate([self.cluster_centers_, centres[kept]])
-            if not self.trim:
+            enough = sizes[kept].sum() >= _FEW * weights.sum() or len(free) <= self.max_seeds
+            if not (self.trim and enough):
                 return labels
 
 

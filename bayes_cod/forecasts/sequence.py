@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from bayes_cod.forecasts.forecast import Forecast
 from bayes_cod.forecasts.forecaster import Forecaster
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.threads import one_thread
 
 
+@one_thread()
 def fit_and_forecast(
     forecaster: Forecaster,
     ladder: Ladder,

@@ -152,6 +152,8 @@ def make_request(
     notes += tuple(str(case) for case in cases if case.benchmark in kept or not case.questions)
     if dropped:
         notes += (f"{_list(dropped)}: fewer than {FEWEST_RUNGS} rungs have results, so not forecast",)
+    if only := _scores_alone(ladder):
+        notes += (f"{_list(only)}: scores without questions stand beside questions of other benchmarks; left out",)
     suspicious = ladder_warnings(visible.select(models=rungs_used, benchmarks=kept))
     others = ladder if pool == "others" else pool
     own = {*ladder.models.loc[ladder.models["family"] == family, "model"], *_names(chosen)}
@@ -162,6 +164,13 @@ def make_request(
         targets=tuple(sorted(chosen, key=lambda target: (target.flops, target.name))),
         notes=tuple(dict.fromkeys([*notes, *partial, *suspicious])),
     )
+
+
+def _scores_alone(ladder: Ladder) -> list[str]:
+    """Benchmarks that a ladder with questions knows by their scores alone."""
+    if ladder.items is None or ladder.scores is None:
+        return []
+    return sorted({str(name) for name in ladder.scores["benchmark"].unique()} - set(ladder.benchmark_names))
 
 
 def _names(targets: Sequence[Target]) -> list[str]:

@@ -142,7 +142,7 @@ def _telling(trials: np.ndarray, correct: np.ndarray) -> np.ndarray:
     mixed = (correct > 0) & (correct < trials)
     single = trials == 1
     share = correct.sum() / trials.sum()
-    return mixed | (single & (BETWEEN[0] < share < BETWEEN[1]))
+    return np.asarray(mixed | (single & (BETWEEN[0] < share < BETWEEN[1])))
 
 
 def _log_chance_of_agreement(trials: np.ndarray, rate: np.ndarray) -> float:

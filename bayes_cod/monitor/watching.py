@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.decisions.basis import Basis, basis_of
+from bayes_cod.decisions.utility import FloatArray
 from bayes_cod.errors import InputError
 from bayes_cod.forecasts.record import Record
 from bayes_cod.monitor.alarm import Direction
@@ -58,6 +59,9 @@ class Watched:
         Anytime-valid p-value.
     notes
         What a reader must know.
+    draws
+        Observed scores at the end as forecast now ``(sample, benchmark)``, each benchmark for itself, in the order of
+        `end`; None without scores.
     """
 
     points: pd.DataFrame
@@ -69,6 +73,7 @@ class Watched:
     series: str | None
     p_value: float
     notes: tuple[str, ...]
+    draws: FloatArray | None = None
 
     def words(self) -> list[str]:
         """What is to be said, in sentences."""
@@ -130,6 +135,7 @@ class _Part:
     points: pd.DataFrame
     end: pd.DataFrame
     notes: tuple[str, ...] = ()
+    draws: FloatArray | None = None
 
 
 def watch_run(
@@ -213,6 +219,7 @@ def watch_run(
         alarm.series,
         alarm.p_value,
         tuple(notes),
+        parts[0].draws,
     )
 
 
@@ -307,7 +314,7 @@ def _scores(
             "decay": found.decay if decays else np.nan,
         }
     )
-    return _Part(points, end, tuple(notes))
+    return _Part(points, end, tuple(notes), draws)
 
 
 # ---------------------------------------------------------------- losses

@@ -188,7 +188,7 @@ def plot_skill(summary: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     # a method that is far worse than the baseline would leave no room to tell the others apart
     left, right = float((rows["skill"] - reach).min()), float((rows["skill"] + reach).max())
     axes.set_xlim(max(min(left, 0.0) - 0.05, -2.0), max(right, 0.0) + 0.05)
-    axes.set_xlabel(f"skill: 1 - CRPS / CRPS of {rows['baseline'].iloc[0]} (fraction; bars: 95 % interval)")
+    axes.set_xlabel(f"skill over {rows['baseline'].iloc[0]} (bars: 95 % interval)")
     return figure
 
 

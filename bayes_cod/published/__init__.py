@@ -16,13 +16,16 @@ from bayes_cod.ladder.needs import Need
 from bayes_cod.published.base import PointMethod
 from bayes_cod.published.bnsl import BNSL
 from bayes_cod.published.cod import COD, Filter, cod_without_mapping
+from bayes_cod.published.equivalent import OnEquivalentCompute
 from bayes_cod.published.exponential import Exponential
 from bayes_cod.published.flp import FLP, Gadre, Llama3, OLMoTwoStep
 from bayes_cod.published.flpm import FLPM
 from bayes_cod.published.intervals import Bootstrap, Conformal
+from bayes_cod.published.irt import ItemResponse
 from bayes_cod.published.last_rung import LastRung
 from bayes_cod.published.log_linear import FP, Direct, PassRate
 from bayes_cod.published.sigmoid import SigmoidOfCompute
+from bayes_cod.published.two_lines import TwoLines
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Published:
 
 ITEMS: tuple[Need, ...] = ("items",)
 LOSSES: tuple[Need, ...] = ("scores", "losses")
+SIZED: tuple[Need, ...] = ("scores", "sizes")
+SIZED_ITEMS: tuple[Need, ...] = ("items", "sizes")
 SIZED_LOSSES: tuple[Need, ...] = ("scores", "losses", "sizes")
 
 REGISTRY: dict[str, Published] = {
@@ -66,26 +71,40 @@ REGISTRY: dict[str, Published] = {
     "olmo-two-step": Published(lambda seed: OLMoTwoStep(), "loss of size and tokens, then a sigmoid", SIZED_LOSSES),
     "gadre": Published(lambda seed: Gadre(), "law of over-training, exponential of the loss", SIZED_LOSSES),
     "llama3": Published(lambda seed: Llama3(), "task loss linear in log compute, sigmoid", LOSSES),
+    "irt": Published(lambda seed: ItemResponse(), "item response scaling law, ability linear in log compute", ITEMS),
+    "exponential@equivalent": Published(
+        lambda seed: OnEquivalentCompute(Exponential()), "one exponential of equivalent compute", SIZED
+    ),
+    "irt@equivalent": Published(
+        lambda seed: OnEquivalentCompute(ItemResponse()), "item response scaling law on equivalent compute", SIZED_ITEMS
+    ),
 }
 """Point methods by name."""
+
+GUESSES: dict[str, tuple[Callable[[int], Forecaster], str]] = {
+    "two-lines": (TwoLines, "a guess to beat: the last score, or anything above it"),
+}
+"""What has a distribution without any suffix, and a summary."""
 
 SUFFIXES = ("bootstrap", "conformal")
 
 
 def names() -> list[str]:
     """Every name that `make` knows: the point methods, then their forms with a distribution."""
-    return [*REGISTRY, *(f"{name}+{suffix}" for name in REGISTRY for suffix in SUFFIXES)]
+    return [*REGISTRY, *(f"{name}+{suffix}" for name in REGISTRY for suffix in SUFFIXES), *GUESSES]
 
 
 def summary(name: str) -> str:
     """What a method is, in half a sentence."""
+    if name in GUESSES:
+        return GUESSES[name][1]
     base, _, suffix = name.partition("+")
     return REGISTRY[base].summary + (f", {suffix} intervals" if suffix else "")
 
 
 def needs(name: str) -> tuple[Need, ...]:
     """What a ladder must hold for a method."""
-    return REGISTRY[name.partition("+")[0]].needs
+    return ("scores",) if name in GUESSES else REGISTRY[name.partition("+")[0]].needs
 
 
 def make(name: str, seed: int) -> Forecaster:
@@ -103,11 +122,13 @@ def make(name: str, seed: int) -> Forecaster:
     InputError
         For an unknown name, with the names that exist.
     """
+    if name in GUESSES:
+        return GUESSES[name][0](seed)
     base, _, suffix = name.partition("+")
     if base not in REGISTRY or (suffix and suffix not in SUFFIXES) or name.endswith("+"):
         raise InputError(
             f"unknown method '{name}'; expected one of: {', '.join(REGISTRY)}; "
-            f"each may be followed by {' or '.join('+' + s for s in SUFFIXES)}"
+            f"each may be followed by {' or '.join('+' + s for s in SUFFIXES)}; or {', '.join(GUESSES)}"
         )
     method = REGISTRY[base].make(seed)
     if suffix == "bootstrap":
@@ -118,6 +139,7 @@ def make(name: str, seed: int) -> Forecaster:
 
 
 __all__ = [
+    "GUESSES",
     "REGISTRY",
     "SUFFIXES",
     "COD",

@@ -1,12 +1,12 @@
 """Whether "the least compute for a score with 90 % confidence" was enough, from finished back-tests.
 
-``python docs/studies/decision_study.py BACKTEST [BACKTEST ...]``: folders with cells.csv, as `bayes-cod backtest --out`
-writes them. Two counts, each with its standard error (clustered by target):
+``python docs/studies/decision_study.py CELLS [CELLS ...]``: files of cells, as `bayes-cod backtest --out` (cells.csv)
+or `cod_study.py` writes them. Two counts, each with its standard error (clustered by target):
 
 - *at the model*: of every target forecast, ask for the score whose least compute is just the target's own, which is its
   10 % quantile, and see whether the target reached it;
 - *of fixed scores*: for scores of 10 to 90 points ask for the smallest of a benchmark's targets whose 10 % quantile
-  reaches it, and see whether that one did.
+  reaches it, and see whether that one did (not for cells of `cod_study.py`, which have no such quantile).
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ ONE_FORECAST = ["ladder", "family", "cut", "benchmark", "method"]
 
 def at_the_model(cells: pd.DataFrame) -> Estimate:
     """Share of cells whose truth reached the 10 % quantile."""
-    met = (cells["truth"] >= cells[CONFIDENCE_COLUMN]).to_numpy(dtype=float)
-    return clustered_mean(met, cells["family"] + cells["target"])
+    if CONFIDENCE_COLUMN in cells:
+        missed = cells["truth"] < cells[CONFIDENCE_COLUMN]
+    else:
+        missed = (cells["in_80%"] == 0) & (cells["truth"] < cells["median"])
+    return clustered_mean((~missed).to_numpy(dtype=float), cells["family"] + cells["target"])
 
 
 def of_fixed_scores(cells: pd.DataFrame) -> Estimate:
@@ -43,15 +46,27 @@ def of_fixed_scores(cells: pd.DataFrame) -> Estimate:
     return clustered_mean(met, clusters)
 
 
-def main(folders: list[str]) -> None:
+def read(file: Path) -> pd.DataFrame:
+    """Cells of forecasts that have intervals, with the method's name."""
+    cells = pd.read_csv(file)
+    if CONFIDENCE_COLUMN in cells:
+        return cells[cells["q90"] > cells[CONFIDENCE_COLUMN]]
+    name = file.name.removesuffix(".csv").partition(".")
+    return cells[cells["width_80%"] > 0].assign(ladder=name[0], method=name[2])
+
+
+def main(files: list[str]) -> None:
     """Print one line a ladder and method."""
-    cells = pd.concat([pd.read_csv(Path(folder) / "cells.csv") for folder in folders], ignore_index=True)
-    cells = cells[cells[CONFIDENCE_COLUMN].notna() & (cells["q90"] > cells["q10"])]
-    for (ladder, method), rows in cells.groupby(["ladder", "method"]):
-        parts = []
-        for name, found in (("at the model", at_the_model(rows)), ("of fixed scores", of_fixed_scores(rows))):
-            parts.append(f"{name} {100 * found.value:.0f} % (se {100 * found.se:.1f}, {found.n_clusters} targets)")
-        print(f"{ladder:24} {method:28} {len(rows):5} cells: {'; '.join(parts)}")
+    for file in files:
+        for (ladder, method), rows in read(Path(file)).groupby(["ladder", "method"]):
+            found = {"at the model": at_the_model(rows)}
+            if CONFIDENCE_COLUMN in rows:
+                found["of fixed scores"] = of_fixed_scores(rows)
+            parts = [
+                f"{name} {100 * each.value:.0f} % (se {100 * each.se:.1f}, {each.n_clusters} targets)"
+                for name, each in found.items()
+            ]
+            print(f"{ladder:20} {method:26} {len(rows):5} cells: {'; '.join(parts)}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from bayes_cod.monitor.watching import watch_run
 from bayes_cod.scoring.proper import crps
 
 SEEDS = ("s0", "s1", "s2")
-CASES = (("w48", "w60"), ("w60", "w72"), ("w72", "w88"), ("w72", "w104"), ("w88", "w128"))
+CASES = (("w60", "w72"), ("w72", "w88"), ("w88", "w104"), ("w88", "w128"))
 
 
 def observed_of(model: str, whole: bc.Ladder, share: float) -> Observed:
@@ -46,11 +46,13 @@ def scores(method: str) -> None:
             truth = np.array([ladder.truth(name, benchmark) for benchmark in basis.benchmarks])
             before = crps(basis.curves.target, truth)
             row: dict[str, object] = {"cut": cut, "target": name, "crps_before": before.mean()}
-            for share, label in ((0.5, "half"), (1.0, "all")):
+            for share, label in ((0.5, "half"), (0.75, "most"), (1.0, "all")):
                 seen = watch_run(observed_of(name, whole, share), made)
+                assert seen.draws is not None
                 end = seen.end.set_index("series").loc[basis.benchmarks]
                 row |= {
                     f"alarm_{label}": seen.alarm is not None,
+                    f"crps_{label}": crps(seen.draws, truth).mean(),
                     f"held_{label}": ((end["low90"] <= truth) & (truth <= end["high90"])).mean(),
                     f"error_{label}": (end["median"] - truth).abs().mean(),
                     f"moved_{label}": (end["how"] == "moved").mean(),

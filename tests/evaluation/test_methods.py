@@ -15,7 +15,7 @@ from bayes_cod.forecasts.forecaster import Forecaster
 
 
 def test_kinds() -> None:
-    assert methods.names("baselines") == list(published.REGISTRY)
+    assert methods.names("baselines") == [*published.REGISTRY, *published.GUESSES]
     assert set(methods.names("all")) == set(published.names())
     assert methods.names("bayesian") == ["bayes-cod", "bayes-flp", "bayes-flpm"]
     with pytest.raises(InputError, match="unknown kind of method 'some'"):
@@ -30,7 +30,11 @@ def test_point_methods_are_made_by_name(name: str) -> None:
 
 def test_lists_are_resolved_in_order_and_once() -> None:
     assert methods.resolve(["fp, cod", "fp"]) == ["fp", "cod"]
-    assert methods.resolve(["bayesian", "baselines"]) == [*methods.names("bayesian"), *published.REGISTRY]
+    assert methods.resolve(["bayesian", "baselines"]) == [
+        *methods.names("bayesian"),
+        *published.REGISTRY,
+        *published.GUESSES,
+    ]
     assert methods.resolve(["exponential+bootstrap,all"])[0] == "exponential+bootstrap"
 
 

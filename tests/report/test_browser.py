@@ -128,8 +128,14 @@ def driven(browser: str, page: str, folder: Path, width: int, *, dark: bool) -> 
     # headless windows are no narrower than about 500 pixels, so that a phone is a frame in a wider one
     frame = folder / "frame.html"
     frame.write_text(f'<iframe src="page.html" style="width:{width}px;height:844px;border:0"></iframe>')
-    command = [browser, *FLAGS, *scheme, f"--user-data-dir={folder / 'profile'}", "--window-size=1400,1000"]
-    command += ["--allow-file-access-from-files", "--virtual-time-budget=4000", "--dump-dom", file.as_uri()]
+    command = [browser, *FLAGS, *scheme, f"--user-data-dir={folder / 'profile'}"]
+    command += [
+        f"--window-size={max(width, 1000)},900",
+        "--allow-file-access-from-files",
+        "--virtual-time-budget=4000",
+        "--dump-dom",
+        file.as_uri(),
+    ]
     if width < 500:
         copied = 'window.addEventListener("message", function (e) { document.body.innerHTML = e.data; });'
         frame.write_text(frame.read_text() + f"<script>{copied}</script>")

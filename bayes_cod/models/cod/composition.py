@@ -4,7 +4,7 @@ The second factor of one likelihood. The first says where the benchmark's score 
 the answers fall on the clusters given that, so that no answer counts twice. A cluster k of benchmark b
 
 - *follows the law*: theta_k = level_k + ratio_k (theta_b - theta_b at the last rung), ratio_k > 0,
-- is *flat*: theta_k = level_k, or it follows the law and has hardly moved,
+- is *flat*: theta_k = level_k, or it would follow the law but has hardly moved, or its benchmark has not,
 - is *irregular*: theta_k scatters around level_k from rung to rung.
 
 A cluster's parameters are two and shared with nothing, so that its posterior is a sum over a grid, classes included.
@@ -33,7 +33,7 @@ SHARE = np.array([0.7, 0.15, 0.15])
 LEVEL_SD, RATIO_SD, NOISE, SCATTER = 3.0, 0.6, 0.25, 1.5
 """Of level_k; of the log of ratio_k; noise of a cluster's theta at one rung; and that of an irregular one."""
 MOVED = 0.02
-"""Pass rate by which a cluster must have risen over the ladder to say that it follows the law."""
+"""Pass rate by which a cluster, and its benchmark, must have risen over the ladder to show that it follows the law."""
 
 _LEVELS = np.linspace(-9.0, 9.0, 61)
 _RATIOS = np.exp(RATIO_SD * norm.ppf((np.arange(15) + 0.5) / 15))
@@ -119,16 +119,16 @@ def compose(clusters: Sequence[Cluster], seen: Observations, draws: Draws, rng: 
     level, ratio = np.zeros((samples, len(clusters))), np.ones((samples, len(clusters)))
     for k, cluster in enumerate(clusters):
         path, floor = paths[:, :, owner[k]], float(seen.floor[owner[k]])
+        risen = float((score_of(path[:, -1], floor) - score_of(path[:, 0], floor) > MOVED).mean())
         if cluster.name == WHOLE:
-            risen = (score_of(path[:, -1], floor) - score_of(path[:, 0], floor)) > MOVED
-            probability[k] = [risen.mean(), 1 - risen.mean(), 0.0]
+            probability[k] = [risen, 1 - risen, 0.0]
             level[:, k] = origin[owner[k]]
             continue
         log, moved = _densities(cluster, path.mean(axis=0) - origin[owner[k]], floor)
         share = np.exp(log - logsumexp(log))  # (class, level, ratio)
-        still = share[0] * ~moved
-        by_class = share.sum(axis=(1, 2))
-        probability[k] = [by_class[0] - still.sum(), by_class[1] + still.sum(), by_class[2]]
+        law = risen * float(share[0][moved].sum())
+        irregular = float(share[2].sum())
+        probability[k] = [law, 1 - law - irregular, irregular]
         drawn = rng.choice(share.size, samples, p=share.ravel())
         c, a, r = np.unravel_index(drawn, share.shape)
         kind[:, k], level[:, k] = c, _LEVELS[a]

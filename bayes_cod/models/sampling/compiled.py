@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numba
 import numpy as np
 import nutpie
 import pymc as pm
@@ -19,6 +21,9 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.link.numba import cache as numba_cache
 
 from bayes_cod.models.sampling.packing import Packing
+from bayes_cod.models.sampling.wrapper import compile_density
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -27,10 +32,11 @@ def exact_arithmetic() -> Iterator[None]:
 
     Under fast-math sums are reordered across inlined functions, and functions read from the cache are not inlined. The
     cache's keys do not name the flag: hence a folder of its own, which keeps functions that other programs compiled
-    with fast-math away.
+    with fast-math away. Its name has the versions of what compiles.
     """
     shared = numba_cache.NUMBA_CACHE_PATH
-    own = pytensor.config.base_compiledir / "numba-exact"
+    versions = (package.__version__ for package in (pytensor, nutpie, numba))
+    own = pytensor.config.base_compiledir / "-".join(["numba-exact", *versions])
     own.mkdir(parents=True, exist_ok=True)
     numba_cache.NUMBA_CACHE_PATH = own
     try:
@@ -69,7 +75,12 @@ class Compiled:
         packing = Packing.of(model)
         with warnings.catch_warnings(), exact_arithmetic():
             warnings.simplefilter("ignore", category=UserWarning)
-            density = nutpie.compile_pymc_model(packing.inside(model), var_names=free)
+            try:
+                density = compile_density(packing.inside(model), free)
+            except OSError as error:  # a full disk: compile without keeping anything
+                _LOG.warning("compiled code can't be kept in %s: %s", numba_cache.NUMBA_CACHE_PATH, error)
+                with pytensor.config.change_flags(numba__cache=False):
+                    density = compile_density(packing.inside(model), free)
             return cls(density, Deterministics(model), packing)
 
 

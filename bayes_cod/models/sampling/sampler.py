@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayes_cod import progress
 from bayes_cod.models.sampling.compiled import Compiled
 from bayes_cod.models.sampling.settings import SamplerSettings
+from bayes_cod.threads import one_thread
 
 
 def sample(
@@ -42,9 +43,9 @@ def sample(
         Groups `posterior` (chain, draw, ...) and `sample_stats`.
     """
     longer = settings.retry_times if retry else 1
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore")
-        tree: xr.DataTree = nutpie.sample(
+        running = nutpie.sample(
             compiled.with_data(data),
             draws=settings.draws * longer,
             tune=settings.tune * min(longer, 2),
@@ -57,7 +58,13 @@ def sample(
             save_warmup=False,
             progress_bar=False,
             progress_callback=_reporter(),
+            blocking=False,
         )
+        try:
+            tree: xr.DataTree = running.wait()
+        except BaseException:  # an interrupt, too: nutpie by itself would go on with the draws there are
+            running.cancel()
+            raise
     tree["posterior"] = xr.DataTree(compiled.deterministics.complete(tree["posterior"].to_dataset(), data))
     return tree
 

@@ -77,7 +77,7 @@ def read_header(start: bytes, file: Path) -> tuple[list[str], str]:
     return header, separator
 
 
-def _header(data: bytes, file: Path) -> tuple[int, str, list[str]]:
+def _header(data: bytes, file: Path, *, remarked: bool = False) -> tuple[int, str, list[str]]:
     """Where the header begins, what separates its fields, and the fields."""
     start = 0
     while start < len(data) and data[start : start + 1].isspace() and data[start : start + 1] != b"\t":
@@ -87,9 +87,9 @@ def _header(data: bytes, file: Path) -> tuple[int, str, list[str]]:
     stop = data.find(b"\n", start)
     line = data[start : stop if stop >= 0 else len(data)].decode()
     if re.fullmatch(r'"?sep=.?"?', line.strip()) and stop >= 0:  # a spreadsheet's remark on its separator
-        if data[stop + 1 : stop + 5] == b"sep=":
+        if remarked:
             raise InputError("the remark on the separator stands twice; keep one", file=file, row=2)
-        at, separator, header = _header(data[stop + 1 :], file)
+        at, separator, header = _header(data[stop + 1 :], file, remarked=True)
         return stop + 1 + at, separator, header
     best, fields, score = ",", [line], (-1, -1)
     for separator in SEPARATORS:
