@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from bayes_cod.commands.console import flops, points, screen, stage
+from bayes_cod.commands.console import answer, flops, points, screen, stage, wants_json
 from bayes_cod.commands.options import open_ladder
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.inspection import Inspection, inspect_ladder
@@ -43,9 +43,19 @@ def check(
     with stage("reading"):
         read = open_ladder(ladder, models)
         found = inspect_ladder(read)
+    if wants_json():
+        answer(as_document(found, read.name))
+        return
     show(found, read.name, screen())
     if found.families["forecast"].any() and len(found.benchmarks):
         _methods(read, screen())
+
+
+def as_document(found: Inspection, name: str) -> dict[str, object]:
+    """An inspection as JSON holds it."""
+    tables = ("files", "tables", "families", "benchmarks", "pairs")
+    listed = {table: getattr(found, table).to_dict("records") for table in tables}
+    return {"ladder": name, **listed, "notes": list(found.notes), "problems": list(found.problems)}
 
 
 def _methods(read: Ladder, console: Console) -> None:
