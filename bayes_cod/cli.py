@@ -136,10 +136,10 @@ def options(
         ),
     ] = None,
 ) -> None:
-    """Forecast a large language model's benchmark scores from a ladder of small models, with intervals.
+    r"""Forecast a large language model's benchmark scores from a ladder of small models, with intervals.
 
     Start with `bayes-cod demo`, then `bayes-cod check` on a ladder of your own.
-    What is chosen every time can stand in bayes-cod.toml: a section [forecast] with the line draws = 500, say.
+    What is chosen every time can stand in bayes-cod.toml: a section \[forecast] with the line draws = 500, say.
     Exit codes: 0 done, 2 unusable input, 3 the sampler did not converge.
     """
     choose_output(Output(json=json, quiet=quiet))

@@ -150,6 +150,13 @@ def forecast(
         For anything that cannot be forecast, with what to do about it.
     GateError
         If the sampler did not converge.
+
+    Examples
+    --------
+    >>> import bayes_cod as bc
+    >>> result = bc.forecast("microladder", target="w128-s0", benchmarks=["sort"], method="last-rung+conformal")
+    >>> result.method, result.last_rung, result.forecast.benchmarks
+    ('last-rung+conformal', 'w104-s0', ['sort'])
     """
     asked = request(
         ladder,

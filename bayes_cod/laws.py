@@ -138,6 +138,14 @@ def equivalent_compute(params: Numeric, tokens: Numeric) -> Numeric:
     Returns
     -------
     FLOPs.
+
+    Examples
+    --------
+    A model of 1e9 parameters and 20e9 tokens is near the best split of its ``6 N D = 1.2e20``; with a hundredth of the
+    parameters and a hundred times the tokens it counts for far less.
+
+    >>> [f"{equivalent_compute(n, d):.2g}" for n, d in ((1e9, 20e9), (1e7, 2e12))]
+    ['1.2e+20', '5.9e+17']
     """
     a, alpha, b, beta = (CHINCHILLA[name] for name in ("a", "alpha", "b", "beta"))
     split = (alpha * a / (beta * b)) ** (1 / (alpha + beta))

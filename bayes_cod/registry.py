@@ -136,6 +136,11 @@ def resolve(words: Sequence[str]) -> list[str]:
     ------
     InputError
         For an unknown name, with the names that exist.
+
+    Examples
+    --------
+    >>> resolve(["bayes-cod,exponential", "exponential"])
+    ['bayes-cod', 'exponential']
     """
     found: dict[str, None] = {}
     for word in (part.strip() for text in words for part in text.split(",")):

@@ -26,7 +26,10 @@ def test_the_face_has_examples() -> None:
     assert {"bayes_cod", "bayes_cod.face"} <= set(WITH_EXAMPLES)
 
 
-@pytest.mark.parametrize("name", WITH_EXAMPLES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name == "bayes_cod.face" else name for name in WITH_EXAMPLES],
+)
 def test_examples_run(name: str) -> None:
     done = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert done.attempted > 0

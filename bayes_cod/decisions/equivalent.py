@@ -24,6 +24,12 @@ def equivalent_questions(draws: FloatArray) -> FloatArray:
     -------
     array
         ``(...)``; infinite where the draws do not vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(float(equivalent_questions(np.array([0.4, 0.6]))))
+    24
     """
     spread = draws.var(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):

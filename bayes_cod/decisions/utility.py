@@ -45,6 +45,11 @@ class Requirement:
         ------
         InputError
             For a text of another form, weights that do not sum to 1, or a threshold that is no fraction.
+
+        Examples
+        --------
+        >>> str(Requirement.parse("mean(gsm8k, mmlu) >= 0.7"))
+        'mean(gsm8k,mmlu)>=0.7'
         """
         left, separator, right = text.rpartition(">=")
         try:
