@@ -106,7 +106,7 @@ def report_json(
     cells: pd.DataFrame | None = None,
     narrowing: str = "",
 ) -> dict[str, Any]:
-    """The report as JSON holds it: how it was made, the answers with their sentences, and what trust hangs on.
+    """The report as JSON holds it: how it was made, the answers with their sentences, and what trust rests on.
 
     Parameters
     ----------

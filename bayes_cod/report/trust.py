@@ -20,7 +20,7 @@ HELD_AT_LEAST = 0.8
 
 @dataclass(frozen=True)
 class Point:
-    """One thing that trust hangs on.
+    """One thing that trust rests on.
 
     Attributes
     ----------

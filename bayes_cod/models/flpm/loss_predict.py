@@ -14,7 +14,7 @@ from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.features import Features
 from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
 from bayes_cod.models.flpm.loss_parameters import EXPONENTS, relative_worth
-from bayes_cod.models.flpm.luck import astray, astray_jointly, left_out, shaped
+from bayes_cod.models.flpm.luck import left_out, new_runs, new_runs_jointly, shaped
 from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]
@@ -188,11 +188,11 @@ def predict(
         if joint:
             factor = np.concatenate([near, np.sqrt(signal) * left], axis=1)
             normals = rng.standard_normal((factor.shape[1] + len(points), shape[2])) @ draws.noise[index].T
-            departure, total = astray_jointly(factor, noise, luck, normals)
+            departure, total = new_runs_jointly(factor, noise, luck, normals)
         else:
             variance = (near**2).sum(axis=1) + signal * left
             normals = rng.standard_normal((2, *shape[1:])) @ draws.noise[index].T
-            departure, total = astray(variance, noise, luck, normals)
+            departure, total = new_runs(variance, noise, luck, normals)
         latent[index] = mean + scale * (known + departure)
         observed[index] = mean + scale * (known + total)
     return Losses(observed, latent)

@@ -52,7 +52,7 @@ def shaped(
     return np.asarray(drawn)
 
 
-def astray(variance: FloatArray, noise: float, luck: FloatArray, normals: FloatArray) -> tuple[FloatArray, FloatArray]:
+def new_runs(variance: FloatArray, noise: float, luck: FloatArray, normals: FloatArray) -> tuple[FloatArray, FloatArray]:
     """What new runs differ by from what the others say of them, without and with their noise, ``(point, domain)``.
 
     What the runs tell of is how much a run differs from the others in all, its departure and its noise, so it is that
@@ -77,7 +77,7 @@ def astray(variance: FloatArray, noise: float, luck: FloatArray, normals: FloatA
     return departure + variance / (variance + noise) * (made - total), made
 
 
-def astray_jointly(
+def new_runs_jointly(
     factor: FloatArray, noise: float, luck: FloatArray, normals: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """The same with departures of several points drawn together.
@@ -87,7 +87,7 @@ def astray_jointly(
     factor
         Of the covariance of departures ``(point, direction)``, in units of the noise's.
     noise, luck
-        See `astray`.
+        See `new_runs`.
     normals
         Normal, with the domains' covariance ``(direction + point, domain)``.
     """

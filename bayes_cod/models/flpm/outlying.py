@@ -1,4 +1,4 @@
-"""Runs that went astray: how much more a run scatters than most, so that it counts less."""
+"""Outlying runs: how much more a run scatters than most, so that it counts less."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS = 4
 USUAL = 0.99
 """Share of runs that would scatter no more than usual were all noise normal."""
 
-FAR_ASTRAY = 3.0
+FAR_OUT = 3.0
 """Spread from which on a run is named."""
 
 
@@ -55,7 +55,7 @@ def spreads(
 
 def named(evidence: LossEvidence, spread: FloatArray) -> tuple[str, ...]:
     """A sentence for the user about runs that lie far from what the others say; none where there is no such run."""
-    far = dict.fromkeys(evidence.models[row] for row in np.argsort(-spread) if spread[row] > FAR_ASTRAY)
+    far = dict.fromkeys(evidence.models[row] for row in np.argsort(-spread) if spread[row] > FAR_OUT)
     if not far:
         return ()
     runs = "run lies far from what the others say and counts" if len(far) == 1 else "runs lie far off and count"

@@ -62,7 +62,7 @@ class LossPriors(Hyperparameters):
         Few, so that some tens of runs overrule it.
     noise_shape
         Runs that the normal weighs as much as when a new run's noise is drawn (concentration of a Dirichlet process): a
-        few runs go astray in all domains, and most scatter less than a normal of the same variance.
+        few runs end far off in all domains, and most scatter less than a normal of the same variance.
     """
 
     level_mean: float = 1.2

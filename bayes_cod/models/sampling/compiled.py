@@ -115,7 +115,7 @@ class Deterministics:
         ]
         made, draws = {}, posterior.sizes["draw"]
         for (name, axes), parts in zip(self._axes.items(), zip(*by_chain, strict=True), strict=True):
-            own = parts[0].shape[parts[0].ndim - axes :]  # what hangs on data alone comes without draws
+            own = parts[0].shape[parts[0].ndim - axes :]  # what depends on data alone comes without draws
             dims = ("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(axes)))
             made[name] = (dims, np.stack([np.broadcast_to(part, (draws, *own)) for part in parts]))
         return posterior.assign(made)

@@ -7,7 +7,7 @@ import pytest
 
 from bayes_cod.models.flpm.evidence import Points
 from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.luck import astray, astray_jointly, left_out, shaped
+from bayes_cod.models.flpm.luck import left_out, new_runs, new_runs_jointly, shaped
 
 N, D = 60, 4
 SD = np.array([0.01, 0.02, 0.01, 0.03])
@@ -44,11 +44,11 @@ def test_departure_and_noise_of_new_runs_have_the_model_s_moments(*, joint: bool
     covariance, count = part @ part.T, 60_000
     luck = np.sqrt(3) * rng.uniform(-1, 1, (3, count))  # variance 1, not normal
     if joint:
-        departure, total = astray_jointly(part, 0.5, luck, rng.standard_normal((5, count)))
+        departure, total = new_runs_jointly(part, 0.5, luck, rng.standard_normal((5, count)))
         np.testing.assert_allclose(np.cov(departure), covariance, atol=0.03)
         np.testing.assert_allclose(np.cov(total), covariance + 0.5 * np.eye(3), atol=0.03)
     else:
-        departure, total = astray(covariance.diagonal(), 0.5, luck, rng.standard_normal((2, 3, count)))
+        departure, total = new_runs(covariance.diagonal(), 0.5, luck, rng.standard_normal((2, 3, count)))
         np.testing.assert_allclose(total, np.sqrt(covariance.diagonal() + 0.5)[:, None] * luck)
     np.testing.assert_allclose(np.cov(total).diagonal(), covariance.diagonal() + 0.5, rtol=0.03)
     np.testing.assert_allclose(np.cov(departure).diagonal(), covariance.diagonal(), rtol=0.03, atol=0.003)

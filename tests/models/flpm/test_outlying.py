@@ -1,4 +1,4 @@
-"""Runs that went astray are found, named, and count less."""
+"""Outlying runs are found, named, and count less."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def found(evidence: LossEvidence) -> np.ndarray:
     return outlying.spreads(evidence, zero, zero + 1, 0.5, LossPriors())
 
 
-def test_a_run_astray_in_all_domains_is_found_and_named() -> None:
+def test_a_run_that_is_far_off_in_all_domains_is_found_and_named() -> None:
     evidence = runs()
     losses = evidence.log_loss.copy()
     losses[7] += 20 * SD
     spread = found(replace(evidence, log_loss=losses))
     assert spread.argmax() == 7
-    assert spread[7] > outlying.FAR_ASTRAY
+    assert spread[7] > outlying.FAR_OUT
     assert np.delete(spread, 7).max() < 2
     (sentence,) = outlying.named(evidence, spread)
     assert "1 run lies" in sentence
