@@ -245,7 +245,9 @@ def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Draw, fit, score and write."""
-    parser = argparse.ArgumentParser(description="Coverage of Bayesian FLP and the published form on simulated ladders.")
+    parser = argparse.ArgumentParser(
+        description="Coverage of Bayesian FLP and the published form on simulated ladders."
+    )
     parser.add_argument("repeats", type=int, help="ladders of each world")
     parser.add_argument("out", type=Path, help="folder for the tables")
     parser.add_argument("--large", action="store_true", help="eight sizes and eighteen benchmarks")

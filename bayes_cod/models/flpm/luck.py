@@ -52,7 +52,9 @@ def shaped(
     return np.asarray(drawn)
 
 
-def new_runs(variance: FloatArray, noise: float, luck: FloatArray, normals: FloatArray) -> tuple[FloatArray, FloatArray]:
+def new_runs(
+    variance: FloatArray, noise: float, luck: FloatArray, normals: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """What new runs differ by from what the others say of them, without and with their noise, ``(point, domain)``.
 
     What the runs tell of is how much a run differs from the others in all, its departure and its noise, so it is that
