@@ -65,7 +65,7 @@ def losses(
 
       bayes-cod losses mixture_losses/ --family regmix_pile17 --target 1B-test-0 --target 1B-test-1 --out out
 
-      bayes-cod losses delphi/ --family delphi-isoflop --target delphi-1e21 --target delphi-1e22 --out out
+      bayes-cod losses delphi/ --family delphi --target delphi-1e21 --target delphi-1e22 --out out
 
       bayes-cod losses mixture_losses/ --family 5Mix --targets mixture_losses/dml_1B_mixtures_only.csv --out out
     """

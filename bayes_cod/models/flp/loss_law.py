@@ -1,4 +1,4 @@
-"""Losses alone: the loss stage of Bayesian FLP for ladders without mixtures, whether there are scores or not."""
+"""Losses alone, for ladders without mixtures: those of larger models from size and tokens, or compute."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models import sampling
 from bayes_cod.models.flp import law
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather_losses
-from bayes_cod.models.flp.posterior import flat, sample_law
-from bayes_cod.models.flp.predict import Points
-from bayes_cod.models.flp.priors import LossPriors
+from bayes_cod.models.flp.law import LossPriors
+from bayes_cod.models.flp.predict import Points, flat
 from bayes_cod.models.flp.progress import Scale
-from bayes_cod.models.sampling import Gate, SamplerSettings
+from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
-SAMPLER = SamplerSettings(draws=1000, tune=500, chains=2, target_accept=0.95, adaptation="low_rank")
+SAMPLER = SamplerSettings(draws=1000, tune=1000, chains=2, target_accept=0.995, adaptation="low_rank")
+_models = CompiledModels()
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LossLaw:
     Parameters
     ----------
     seed
-        Seed of the sampler and of the luck and noise ahead.
+        Seed of the sampler and of the luck ahead.
     priors
         See `LossPriors`.
     settings
@@ -74,7 +74,10 @@ class LossLaw:
         """
         evidence = gather_losses(ladder, self.settings)
         scale = Scale.of(evidence)
-        self._fit = _Fit(evidence, scale, sample_law(evidence, scale, self.priors, self.sampler, self.seed))
+        shape, priors = len(evidence.series), self.priors
+        compiled = _models.get(("law", shape, priors), lambda: law.build(shape, priors))
+        tree = sampling.sample(compiled, law.arrays(evidence, scale), self.sampler, self.seed)
+        self._fit = _Fit(evidence, scale, tree)
         return self
 
     @property
@@ -105,22 +108,25 @@ class LossLaw:
 
     def _latent(self, points: Points) -> tuple[dict[str, FloatArray], FloatArray]:
         fit = self._fitted
-        made = law.parameters(flat(fit.tree), self.priors, np)
+        posterior = fit.tree["posterior"].to_dataset()
+        made = law.parameters({str(name): flat(posterior, str(name)) for name in posterior}, self.priors, np)
         size, tokens = fit.scale.size_and_tokens(points.flops, points.params, points.tokens)
-        return made, law.log_loss(made, size, tokens, fit.scale.log_loss, fit.scale.bent(points.flops), np)
+        return made, law.log_loss(made, size, tokens, fit.scale.log_loss, np)
 
     def judge(self, targets: Sequence[Target]) -> Gate:
-        """The gate of the law's losses at targets."""
+        """The gate of the law's losses at targets, drift and luck not among them."""
         _, latent = self._latent(self.points(targets))
         labels = [f"target {one.name}" for one in targets]
         fit = self._fitted
         return sampling.gate(sampling.by_label("log loss", fit.evidence.series, labels, latent, fit.tree), fit.tree)
 
     def forecast(self, targets: Sequence[Target]) -> xr.Dataset:
-        """Draws of log losses: `observed`, with the run's own luck and noise, and `latent` (sample, target, series)."""
+        """Draws of log losses (sample, target, series): `latent`, with the drift, and `observed`, with luck too."""
         points = self.points(targets)
         made, latent = self._latent(points)
-        lucky = law.luck_and_noise(made, len(targets), np.random.default_rng([self.seed, 3]))
+        shape = (len(latent), latent.shape[-1])
+        latent = latent + law.drift(self.priors, self._fitted.scale, points.flops, shape, [self.seed, 5])
+        lucky = law.luck(made, len(targets), np.random.default_rng([self.seed, 3]))
         dims = ("sample", "target", "series")
         coords = {"target": [one.name for one in targets], "series": list(self.evidence.series)}
         return xr.Dataset({"observed": (dims, latent + lucky), "latent": (dims, latent)}, coords)

@@ -1,102 +1,98 @@
-"""The graphs of Bayesian FLP: their densities against SciPy, and the same parameters by PyTensor and NumPy."""
+"""The graph of Bayesian FLP: coordinates of the sampler leave the model as it is."""
+
+from dataclasses import replace
 
 import numpy as np
 import pymc as pm
 import pytest
-from flp_ladders import loss_ladder, pool_ladder
-from scipy import stats
+from flp_ladders import loss_ladder
+from scipy.stats import norm
 
-from bayes_cod.models.flp import law, score
-from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
-from bayes_cod.models.flp.priors import LossPriors, ScorePriors
+from bayes_cod.models.flp import graph
+from bayes_cod.models.flp.evidence import EvidenceSettings, gather
+from bayes_cod.models.flp.priors import Priors
 from bayes_cod.models.flp.progress import Scale
 
-
-def evidence_of(pooled: bool) -> Evidence:
-    if pooled:
-        return gather(loss_ladder(), EvidenceSettings(), pool_ladder())
-    return gather(loss_ladder(checkpoints=8), EvidenceSettings())
+type Point = dict[str, np.ndarray]
 
 
-def at_a_point(model: pm.Model, data: dict[str, np.ndarray], observed: str) -> tuple[float, dict[str, np.ndarray]]:
-    """Log likelihood and free variables at a point near the model's start."""
+@pytest.fixture(scope="module")
+def data() -> dict[str, np.ndarray]:
+    evidence = gather(loss_ladder(), EvidenceSettings())
+    shape = graph.Shape.of(evidence)
+    return graph.of_stage(graph.arrays(evidence, Scale.of(evidence), shape), "score")
+
+
+@pytest.fixture(scope="module")
+def model() -> pm.Model:
+    evidence = gather(loss_ladder(), EvidenceSettings())
+    return graph.build_score(graph.Shape.of(evidence), Priors())
+
+
+def jittered(model: pm.Model, seed: int) -> Point:
+    """A point near the model's start."""
+    rng = np.random.default_rng(seed)
+    return {name: value + 0.3 * rng.standard_normal(value.shape) for name, value in model.initial_point().items()}
+
+
+def evaluate(model: pm.Model, data: dict[str, np.ndarray], point: Point, **changed: np.ndarray) -> tuple[float, Point]:
+    """Log density, and the parameters that the forecast uses, at a point of the sampler's coordinates."""
     with model:
-        pm.set_data(data)
-    rng = np.random.default_rng(3)
-    point = {name: value + 0.3 * rng.standard_normal(value.shape) for name, value in model.initial_point().items()}
-    names = [variable.name for variable in model.free_RVs]
-    found = model.replace_rvs_by_values(model.free_RVs)
-    values = model.compile_fn([model.logp(vars=[model[observed]]), *found], mode="FAST_COMPILE")(point)
-    return float(values[0]), {name: value[None] for name, value in zip(names, values[1:], strict=True)}
+        pm.set_data(data | changed)
+    names = ("height", "log_slope", "slope_mean", "run_progress")
+    found = model.replace_rvs_by_values([model[name] for name in names])
+    values = model.compile_fn([model.logp(), *found], mode="FAST_COMPILE")(point)
+    return float(values[0]), dict(zip(names, values[1:], strict=True))
 
 
-@pytest.mark.parametrize("pooled", [False, True])
-def test_losses_of_a_run_are_jointly_student_t(pooled: bool) -> None:
-    evidence = evidence_of(pooled)
-    scale, priors = Scale.of(evidence), LossPriors()
-    data = law.arrays(evidence, scale) | {"weight": np.ones_like(evidence.log_loss)}
-    density, free = at_a_point(law.build(1, evidence.n_pooled, priors), data, "losses")
-    made = law.parameters(free, priors, np)
-    bent = scale.bent(evidence.flops)
-    mean = law.log_loss(made, data["size"], data["tokens"], data["reference"], bent, np)[0, :, 0]
-    mean = mean + evidence.undecayed * made["rise"][0, 0]
-    variance = np.full(len(mean), made["noise"][0, 0] ** 2)
-    if pooled:
-        mean = mean + made["family"][0, evidence.family, 0]
-        variance = variance + made["drift"][0, 0] ** 2 * data["apart"]
-    expected = 0.0
-    for run in range(evidence.n_runs):
-        own = evidence.run == run
-        shape = np.diag(variance[own]) + made["luck"][0, 0] ** 2
-        joint = stats.multivariate_t(mean[own], shape, df=law.DEGREES)
-        at = joint.logpdf(evidence.log_loss[own, 0])
-        expected += float(at) - float(joint.logpdf(mean[own]) + 0.5 * np.linalg.slogdet(shape)[1])
-    assert density == pytest.approx(expected)
+def test_the_anchor_of_heights_is_only_a_coordinate(model: pm.Model, data: dict[str, np.ndarray]) -> None:
+    point = jittered(model, seed=3)
+    plain, at_zero = evaluate(model, data, point, anchor=np.zeros_like(data["anchor"]))
+    moved = data["anchor"] + 0.7
+    _, elsewhere = evaluate(model, data, point, anchor=moved)
+    assert not np.allclose(at_zero["height"], elsewhere["height"])
+    back = point | {"height_at_anchor": point["height_at_anchor"] + at_zero["height"] - elsewhere["height"]}
+    density, same = evaluate(model, data, back, anchor=moved)
+    assert np.allclose(same["height"], at_zero["height"])
+    assert density == pytest.approx(plain)
 
 
-@pytest.mark.parametrize("pooled", [False, True])
-def test_scores_are_student_t_around_their_curve(pooled: bool) -> None:
-    evidence = evidence_of(pooled)
-    priors, runs = ScorePriors(), score.padded_runs(evidence.n_runs)
-    holes = np.array(evidence.score)
-    holes[2, 1] = np.nan
-    evidence = Evidence(**{**vars(evidence), "score": holes})
-    data = score.arrays(evidence, Scale.of(evidence), priors)
-    density, free = at_a_point(score.build(4, 1, runs, evidence.n_pooled, priors), data, "score")
-    made = score.parameters(free, data, priors, np)
-    mean, variance = score.expected(made, data, priors.skew, np)
-    sd = np.sqrt(variance[0] / evidence.weight[:, None])
-    at = stats.t.logpdf(holes, score.DEGREES, mean[0], sd)
-    assert np.isnan(at).sum() == np.isnan(holes).sum() > 0
-    assert density == pytest.approx(np.nansum(at))
+def test_whether_a_slope_is_known_is_only_a_coordinate(model: pm.Model, data: dict[str, np.ndarray]) -> None:
+    point = jittered(model, seed=4)
+    wide = len(data["known"])
+    centred, first = evaluate(model, data, point, known=np.ones(wide))
+    spread = np.exp(point["slope_spread_log__"])
+    away = {"slope_z": (first["log_slope"] - first["slope_mean"]) / spread}
+    density, same = evaluate(model, data, point | away, known=np.zeros(wide))
+    assert np.allclose(same["log_slope"], first["log_slope"])
+    assert density == pytest.approx(centred + wide * float(point["slope_spread_log__"]))
 
 
-def test_heights_have_one_prior_wherever_they_are_sampled() -> None:
-    evidence, priors = evidence_of(False), ScorePriors()
-    data = score.arrays(evidence, Scale.of(evidence), priors)
-    model = score.build(4, 1, score.padded_runs(evidence.n_runs), 0, priors)
+def test_where_the_losses_put_a_runs_luck_is_only_a_coordinate() -> None:
+    evidence = gather(loss_ladder(), EvidenceSettings())
+    shape = graph.Shape.of(evidence)
+    model = graph.build_loss(shape, Priors())
     with model:
-        pm.set_data(data)
-    names = ["log_slope", "at_anchor"]
-    drawn = dict(zip(names, pm.draw([model[name] for name in names], 2000, random_seed=1), strict=True))
-    height = drawn["at_anchor"] - np.exp(drawn["log_slope"]) * data["anchor"]
-    assert np.abs(data["anchor"]).max() > 0.1
-    assert height.mean(axis=0) == pytest.approx(np.full(4, priors.height), abs=0.25)
-    assert height.std(axis=0) == pytest.approx(np.full(4, priors.height_sd), rel=0.1)
+        pm.set_data(graph.of_stage(graph.arrays(evidence, Scale.of(evidence), shape), "loss"))
+    apart, losses = model["run_loss_luck_apart"], model["losses"]
+    (luck,) = model.replace_rvs_by_values([model["run_loss_luck"]])
+    terms = model.compile_fn([model.logp(), model.logp(vars=[*model.free_RVs, losses]), luck], mode="FAST_COMPILE")
+    point = jittered(model, seed=5)
+    density, without, at = terms(point)
+    ahead = terms(point | {apart.name: point[apart.name] + 1e-4})[2]
+    jacobian = np.log((ahead - at) / 1e-4).sum()
+    plain = without + norm.logpdf(at).sum() - norm.logpdf(point[apart.name]).sum()
+    assert not np.allclose(at, point[apart.name])
+    assert density == pytest.approx(plain + jacobian)
 
 
-def test_curves_run_from_floor_to_top_and_their_slope_is_a_derivative() -> None:
-    made = {
-        name: np.array([[value]]) for name, value in (("height", 0.3), ("slope", 0.8), ("floor", 0.25), ("top", 0.97))
-    }
-    ends, _ = score.curve(made, np.array([[-80.0, 80.0]]), 0.0, 0.3)
-    assert ends[0, :, 0] == pytest.approx([0.25, 0.97])
-    at = np.array([[0.4]])
-    _, slope = score.curve(made, at, 0.0, 0.3)
-    above, below = (score.curve(made, at, step, 0.3)[0] for step in (1e-6, -1e-6))
-    assert slope == pytest.approx((above - below) / 2e-6, rel=1e-5)
-
-
-def test_runs_are_padded_so_that_cuts_share_a_graph() -> None:
-    assert score.padded_runs(20) == score.padded_runs(28) == 36
-    assert score.padded_runs(500) == 500
+def test_slopes_are_known_of_benchmarks_that_move(data: dict[str, np.ndarray]) -> None:
+    evidence = gather(loss_ladder(), EvidenceSettings())
+    place = {name: index for index, name in enumerate(evidence.benchmarks)}
+    assert data["known"][place["steep"]] == 1
+    flat = np.array(evidence.score)
+    flat[:, place["steep"]] = evidence.chance[place["steep"]]
+    shape = graph.Shape.of(evidence)
+    changed = graph.arrays(replace(evidence, score=flat), Scale.of(evidence), shape)
+    assert changed["known"][place["steep"]] == 0
+    assert (changed["known"][len(place) :] == 0).all() and (changed["there"][evidence.n_rungs :] == 0).all()
