@@ -42,7 +42,7 @@ class Common:
     ----------
     position
         Where every row stands ``(sample, row)``.
-    reached, expected, astray
+    reached, expected, off_by
         Where every run ended, where its loss puts it, and how far it may be from there ``(sample, run)``.
     start, there
         Where the sampler starts runs, and 1 for runs, 0 for padding ``(run,)``.
@@ -57,7 +57,7 @@ class Common:
     position: FloatArray
     reached: FloatArray
     expected: FloatArray
-    astray: FloatArray
+    off_by: FloatArray
     start: FloatArray
     there: FloatArray
     slope_mean: FloatArray
@@ -85,7 +85,7 @@ class Common:
             + drawn["undecayed_score"][:, None] * data["undecayed"],
             reached=drawn["run_progress"],
             expected=of_run,
-            astray=np.sqrt(drawn["score_luck"][:, None] ** 2 + walked),
+            off_by=np.sqrt(drawn["score_luck"][:, None] ** 2 + walked),
             start=data["start"],
             there=data["there"],
             family_height_sd=drawn.get("family_height_sd", np.ones(n_sample)),
@@ -104,7 +104,7 @@ class Common:
         return replace(self, position=self.position + (reached - self.reached)[:, self.run], reached=reached)
 
     def with_group(self, own: FloatArray, priors: Priors, rng: np.random.Generator) -> Self:
-        """The same with means and spreads of benchmarks drawn anew, given ``own`` ``(sample, benchmark, own)``."""
+        """The same with means and spreads of benchmarks redrawn, given ``own`` ``(sample, benchmark, own)``."""
         log_slope, dispersion = (own[..., OWN.index(name)] for name in ("log_slope", "dispersion"))
         middle = draw_mean(log_slope, self.slope_spread, priors.slope, priors.slope_sd, rng)
         around = log_slope - middle[:, None]
@@ -238,7 +238,7 @@ class OfRun:
         n = curves.height.shape[1]
         rows = (common.run == run) & (data["seen"] > 0).any(axis=1)
         self._curves = curves
-        self._expected, self._astray = common.expected[:, run], common.astray[:, run]
+        self._expected, self._off_by = common.expected[:, run], common.off_by[:, run]
         self._beside = common.position[:, rows] - common.reached[:, [run]]
         self._higher = of_rows(curves.of_family, common.family[rows])
         self._scatter = data["binomial"][:n] * np.exp(curves.dispersion)
@@ -258,7 +258,7 @@ class OfRun:
     def log_density(self, own: FloatArray) -> FloatArray:
         """Log density up to a constant of each sample ``(sample, candidate)``, of places ``(sample, candidate, 1)``."""
         curves = self._curves
-        total = -0.5 * ((own[..., 0] - self._expected[:, None]) / self._astray[:, None]) ** 2
+        total = -0.5 * ((own[..., 0] - self._expected[:, None]) / self._off_by[:, None]) ** 2
         for part in blocks(len(own), own.shape[1] * len(self._least)):
             for row in range(len(self._score)):
                 height = curves.height[part] + self._higher[part, :, row]

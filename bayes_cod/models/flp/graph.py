@@ -129,7 +129,7 @@ def arrays(evidence: Evidence, scale: Scale, shape: Shape, skew: float = 1.0) ->
 def _informed(evidence: Evidence, progress: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Where along progress the rungs tell most of a benchmark, and whether they tell of its slope at all.
 
-    Only coordinates of the sampler hang on these, not the model.
+    Only coordinates of the sampler depend on these, not the model.
     """
     n = evidence.n_runs
     score, position = evidence.score[:n], progress[:n, None]
@@ -276,11 +276,11 @@ def _score_stage(priors: Priors, shape: Shape) -> None:
         shift, own_heights = _families(p, shape)
         expected = expected + shift
     shared_walk, own_walk = _walk(p, "shared_walk"), _walk(p, "own_walk")
-    astray = pt.sqrt(luck_scale**2 + shared_walk**2 * behind[last])
+    off_by = pt.sqrt(luck_scale**2 + shared_walk**2 * behind[last])
     start = _data("start", np.zeros(runs))  # chains begin where the losses put a run; elsewhere are lesser modes
     there = _data("there", np.ones(runs))
     moved = pm.Normal(
-        "run_moved", there * (expected[last] - start) / RUN_UNIT, there * astray / RUN_UNIT + (1 - there), shape=runs
+        "run_moved", there * (expected[last] - start) / RUN_UNIT, there * off_by / RUN_UNIT + (1 - there), shape=runs
     )
     reached = pm.Deterministic("run_progress", start + RUN_UNIT * moved)  # centred: scores say where a run stands
     log_slope, height = _lines(p, spread, wide, skew[0], reached, start, there)

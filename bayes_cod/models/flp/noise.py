@@ -1,4 +1,4 @@
-"""How scores scatter around their curve: Student-t, in the graph, in the draws made anew, ahead and in made ladders.
+"""How scores scatter around their curve: Student-t, in the graph, in the redraw, ahead and in simulated ladders.
 
 Shapes broadcast; the module is NumPy or PyTensor.
 """

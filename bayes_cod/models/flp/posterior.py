@@ -28,7 +28,7 @@ SCORE: Final = "score"
 LOSS_THIN = 8
 """Draws of the loss stage, which is fast and correlated, for each that is kept."""
 SCORE_THIN = 2
-"""Draws of the score stage for each that is kept and drawn anew; what benchmarks share is correlated and needs many."""
+"""Draws of the score stage for each that is kept and redrawn; what benchmarks share is correlated and needs many."""
 EASY_DEPTH = 7
 """Doublings that trajectories take at most where a low-rank mass matrix fits, which are long while it is not known."""
 RETRY_DRAWS = 2
@@ -205,7 +205,7 @@ class Posterior:
         return self._redrawn(form, tree, (seed,))
 
     def _redrawn(self, form: str, tree: xr.DataTree, seed: Sequence[int]) -> xr.DataTree:
-        """Another tree, with parts of the posterior drawn anew (see `redraw`); the one given stays, to go back to."""
+        """Another tree, with parts of the posterior redrawn (see `redraw`); the one given stays, to go back to."""
         drawn, n_benchmark = tree["posterior"].to_dataset(), len(self.evidence.benchmarks)
         new = redraw(drawn, self._data_of(form), n_benchmark, self.priors, seed, self.sampler.cores, ROUNDS)
         return tree.assign({"posterior": xr.DataTree(new)})

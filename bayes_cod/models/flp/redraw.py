@@ -40,7 +40,7 @@ def redraw(
     cores: int | None = None,
     rounds: int = ROUNDS,
 ) -> xr.Dataset:
-    """Draws of the score stage with benchmarks, what they have in common, and runs drawn anew.
+    """Draws of the score stage with benchmarks, what they have in common, and runs redrawn.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def redraw(
     seed
         The same seed gives the same draws.
     cores
-        Threads, a benchmark or run at a time each; one a processor core where not given. Draws do not hang on it.
+        Threads, a benchmark or run at a time each; one a processor core where not given. Draws do not depend on it.
     rounds
         How often every part is drawn.
 
@@ -111,7 +111,7 @@ def own_parameters(drawn: Mapping[str, FloatArray], common: Common, n_benchmark:
 def _in_place(
     posterior: xr.Dataset, common: Common, curves: Curves, own: FloatArray, kind: NDArray[np.int64]
 ) -> xr.Dataset:
-    """The posterior with what was drawn anew in place of what it had; padding stays."""
+    """The posterior with what was redrawn in place of what it had; padding stays."""
     n_benchmark = own.shape[1]
 
     def benchmarks(name: str, values: NDArray[Any]) -> tuple[Any, NDArray[Any]]:

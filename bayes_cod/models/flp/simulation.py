@@ -123,12 +123,12 @@ def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulate
     behind = scale.behind(evidence.log_loss, evidence.flops, evidence.family)
     shared_walk = priors.shared_walk + float(rng.lognormal(priors.shared_walk_more, priors.shared_walk_sd))
     own_walk = priors.own_walk + float(rng.lognormal(priors.own_walk_more, priors.own_walk_sd))
-    astray = np.sqrt(luck_scale**2 + shared_walk**2 * behind)
+    off_by = np.sqrt(luck_scale**2 + shared_walk**2 * behind)
     apart_by = float(rng.lognormal(priors.family_height, priors.family_height_spread))
     shifts = _of_families(priors.family_shift, (design.pooled,), rng)
     heights = _of_families(apart_by, (design.pooled, n_benchmark), rng)
     expected = scale.progress(evidence.log_loss, evidence.flops) @ weight + shifts[evidence.family]
-    reached = expected + astray * rng.standard_normal(n_row)
+    reached = expected + off_by * rng.standard_normal(n_row)
     spread = float(np.exp(rng.normal(priors.spread, priors.spread_sd)))
     slope_mean = rng.normal(priors.slope, priors.slope_sd)
     floor = floor_of(
