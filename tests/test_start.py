@@ -64,7 +64,7 @@ def test_a_forecast_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     time.sleep(4.0)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=400)
     assert process.returncode == INTERRUPTED, errors
     assert len(errors.strip().splitlines()) == 1 and "Traceback" not in errors
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())

@@ -35,7 +35,7 @@ class MadeUp(MixtureLosses):
     def evidence(self) -> LossEvidence:
         return self.made
 
-    def forecast(self, points: Points, *, joint: bool = False) -> Losses:
+    def forecast(self, points: Points, *, joint: bool = False, most: int | None = None) -> Losses:
         assert joint, "candidates are compared jointly"
         slope = np.random.default_rng(1).normal(1.0, 0.2, (400, 1))
         a = 2.0 - slope * points.shares[None, :, 0].repeat(400, axis=0) + 0.8 * points.shares[None, :, 0] ** 2

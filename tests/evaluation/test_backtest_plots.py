@@ -52,7 +52,7 @@ def test_skill_bars() -> None:
     (axes,) = plots.plot_skill(summary).axes
     widths = sorted(bar.get_width() for bar in axes.patches)
     assert widths == pytest.approx(sorted(summary["skill"]))
-    assert "CRPS of point" in axes.get_xlabel()
+    assert "skill over point" in axes.get_xlabel()
 
 
 def test_what_can_t_be_plotted_says_why() -> None:

@@ -108,8 +108,10 @@ def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
         if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
             columns[name] = values
             continue
-        values = values.map(_plain, na_action="ignore").astype(TEXT).str.strip()
-        columns[name] = values.mask(values == "")
+        codes, distinct = pd.factorize(values, use_na_sentinel=True)  # a column of text has few distinct values
+        plain = pd.Series([_plain(value).strip() for value in distinct], dtype=TEXT)
+        plain = plain.mask(plain == "")
+        columns[name] = plain.reindex(codes).set_axis(frame.index)  # the code of what is missing is -1
     return pd.DataFrame(columns, index=frame.index)
 
 
