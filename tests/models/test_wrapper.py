@@ -102,8 +102,8 @@ def test_a_full_disk_costs_the_cache_alone(
 
 
 PROGRAM = """
-import numpy as np, pymc as pm
 from bayes_cod.models.sampling import Compiled, SamplerSettings, sample
+import numpy as np, pymc as pm
 with pm.Model() as model:
     at = pm.Data("at", np.arange(3.0))
     level = pm.Normal("level")

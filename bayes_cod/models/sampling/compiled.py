@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import vectorize_graph
 from pytensor.link.numba import cache as numba_cache
 
+from bayes_cod.compilation import temporary_folder, writable
 from bayes_cod.models.sampling.packing import Packing
 from bayes_cod.models.sampling.wrapper import compile_density
 
@@ -36,8 +37,11 @@ def exact_arithmetic() -> Iterator[None]:
     """
     shared = numba_cache.NUMBA_CACHE_PATH
     versions = (package.__version__ for package in (pytensor, nutpie, numba))
-    own = pytensor.config.base_compiledir / "-".join(["numba-exact", *versions])
-    own.mkdir(parents=True, exist_ok=True)
+    name = "-".join(["numba-exact", *versions])
+    own = pytensor.config.base_compiledir / name
+    if not writable(own):  # PyTensor was loaded before this package could choose its folder
+        own = temporary_folder() / name
+        own.mkdir(parents=True, exist_ok=True)
     numba_cache.NUMBA_CACHE_PATH = own
     try:
         with pytensor.config.change_flags(numba__fastmath=False):

@@ -11,8 +11,7 @@ import xarray as xr
 from flp_ladders import BENCHMARKS, loss_ladder, pool_ladder, target, truth
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecasts.forecast import Forecast
-from bayes_cod.forecasts.forecaster import Forecaster, Staged
+from bayes_cod.forecasts import Explanation, Forecast, Forecaster
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp import posterior as of_posterior
@@ -39,12 +38,31 @@ def fitted() -> BayesianFLP:
 
 @pytest.fixture(scope="module")
 def forecast(fitted: BayesianFLP) -> Forecast:
-    return fitted.forecast([NEAR, Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
+    return fitted.forecast([NEAR, Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)], explain=True)
+
+
+def shown(forecast: Forecast) -> Explanation:
+    """What stands behind a forecast."""
+    assert forecast.explanation is not None
+    return forecast.explanation
+
+
+def of_forecasts(monkeypatch: pytest.MonkeyPatch) -> list[BayesianFLP]:
+    """Copies that forecasts are made of, in order: the fits they come from stay as they are."""
+    made: list[BayesianFLP] = []
+    forecast = BayesianFLP._forecast
+
+    def kept(self: BayesianFLP, *args: Any) -> Forecast:
+        made.append(self)
+        return forecast(self, *args)
+
+    monkeypatch.setattr(BayesianFLP, "_forecast", kept)
+    return made
 
 
 def test_what_needs_a_fit_says_so() -> None:
     fresh = model()
-    assert isinstance(fresh, Forecaster) and isinstance(fresh, Staged) and fresh.name == "bayes-flp"
+    assert isinstance(fresh, Forecaster) and fresh.name == "bayes-flp"
     with pytest.raises(BayesCodError, match="not fitted"):
         fresh.forecast([NEAR])
 
@@ -73,19 +91,22 @@ def test_what_is_farther_is_less_sure(forecast: Forecast) -> None:
 @pytest.mark.slow
 def test_other_families_sharpen_the_forecast(forecast: Forecast) -> None:
     pooled = model().fit(loss_ladder(), pool=pool_ladder())
-    ahead = pooled.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
+    ahead = pooled.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)], explain=True)
     for benchmark in BENCHMARKS:
         low, high = ahead.interval("far", benchmark, 0.98)
         assert low <= truth(FAR, benchmark) <= high
     width = [np.mean([np.ptp(one.interval("far", name)) for name in BENCHMARKS]) for one in (forecast, ahead)]
     assert width[1] < 0.8 * width[0]
     assert any("pooled with older" in note for note in ahead.facts["warnings"])
-    table = pooled.loss_table()
-    assert len(table) == pooled.draws.loss_level.shape[1] * (8 + 1)  # rungs of the ladder itself, and the target
+    table = shown(ahead).loss_table
+    assert table is not None and len(table) == pooled.draws.loss_level.shape[1] * (
+        8 + 1
+    )  # rungs of the ladder itself, and the target
 
 
-def test_losses_are_forecast(fitted: BayesianFLP, forecast: Forecast) -> None:
-    table = fitted.loss_table()
+def test_losses_are_forecast(forecast: Forecast) -> None:
+    table = shown(forecast).loss_table
+    assert table is not None
     rungs, ahead = table[~table["is_target"]], table[table["is_target"]]
     assert (np.abs(np.log(rungs["loss"] / rungs["median"])) < 0.02).all()
     assert ahead["loss"].isna().all() and (ahead["median"] < rungs["median"].min()).all()
@@ -115,11 +136,22 @@ def test_facts_are_json_and_hold_the_mean_over_benchmarks(forecast: Forecast) ->
     assert facts["walks"]["own"] > Priors().own_walk and facts["walks"]["shared"] > Priors().shared_walk
 
 
-def test_diagnostics_cover_what_is_reported(fitted: BayesianFLP, forecast: Forecast) -> None:
-    quantities = " ".join(fitted.diagnostics["quantity"])
+def test_diagnostics_cover_what_is_reported(forecast: Forecast) -> None:
+    assert forecast.diagnostics is not None
+    quantities = " ".join(forecast.diagnostics["quantity"])
     for name in (*BENCHMARKS, "log loss, validation", "target far"):
         assert name in quantities
-    assert {"loss", "logistic"} <= set(fitted.posterior.children)
+    posterior = shown(forecast).posterior
+    assert posterior is not None and {"loss", "logistic"} <= set(posterior.children)
+
+
+def test_two_forecasts_of_one_fit_leave_each_other_alone(fitted: BayesianFLP, forecast: Forecast) -> None:
+    before = fitted.draws.height.copy()
+    other = fitted.forecast([NEAR])
+    assert forecast.diagnostics is not None and other.diagnostics is not None
+    assert any("target far" in name for name in forecast.diagnostics["quantity"])
+    assert not any("target far" in name for name in other.diagnostics["quantity"])
+    assert np.array_equal(fitted.draws.height, before)
 
 
 def test_forms_count_alike_whatever_the_length_of_their_chains(fitted: BayesianFLP) -> None:
@@ -156,8 +188,9 @@ def test_only_what_fails_the_gate_is_drawn_again(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Posterior, "_draw", watched)
     monkeypatch.setattr(Posterior, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
-    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
-    fitted.forecast([NEAR])
+    made = of_forecasts(monkeypatch)
+    BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder()).forecast([NEAR])
+    (fitted,) = made
     assert drawn[:2] == [("loss", short), ("logistic", short)] and [part for part, _ in drawn[2:]] == ["logistic"]
     assert len(set(seeds)) == len(seeds) == 2  # from the same start a chain may end where it ended before
     again, longer = drawn[2][1], 2 * RETRY_DRAWS
@@ -201,8 +234,9 @@ def test_scores_on_which_chains_disagree_are_drawn_on_without_the_sampler(
     monkeypatch.setattr(of_posterior, "redraw", counted)
     monkeypatch.setattr(Posterior, "_gates", stuck)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
-    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
-    fitted.forecast([NEAR])
+    made = of_forecasts(monkeypatch)
+    BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder()).forecast([NEAR])
+    (fitted,) = made
     again = passes_after > 1 + drawn_on
     assert rounds == [ROUNDS] * passes_after
     assert sampled == ["loss", "logistic"] + (["logistic"] if again else [])
@@ -234,11 +268,13 @@ def test_rounds_beside_a_second_try_of_another_part_are_taken_back_whole(monkeyp
     monkeypatch.setattr(of_posterior, "redraw", counted)
     monkeypatch.setattr(Posterior, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
-    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
-    before = fitted.posterior["logistic/posterior"].to_dataset()
-    fitted.forecast([NEAR])
+    made = of_forecasts(monkeypatch)
+    first = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
+    before = first._of_fit().tree["logistic/posterior"].to_dataset()
+    first.forecast([NEAR])
+    (fitted,) = made
     assert sampled == ["loss", "logistic", "loss"] and len(rounds) == 1 + MORE_ROUNDS // ROUNDS
-    assert before.identical(fitted.posterior["logistic/posterior"].to_dataset()) and fitted.gate_passed
+    assert before.identical(fitted._of_fit().tree["logistic/posterior"].to_dataset()) and fitted.gate_passed
 
 
 def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,10 +296,15 @@ def test_a_second_try_that_is_worse_is_not_kept(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Posterior, "_draw", watched)
     monkeypatch.setattr(Posterior, "_gates", failing)
     short = SamplerSettings(draws=20, tune=60, chains=2, cores=2)
-    fitted = BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder())
-    fitted.forecast([NEAR])
+    made = of_forecasts(monkeypatch)
+    BayesianFLP(0, sampler=short, forms={"logistic": 1.0}).fit(loss_ladder()).forecast([NEAR])
+    (fitted,) = made
     assert sampled == ["loss", "logistic", "logistic"] and not fitted.gate_passed
-    assert fitted.diagnostics["quantity"].tolist() == ["a", "a"] and len(fitted.draws) == 2 * short.draws // SCORE_THIN
+    assert (
+        fitted._gate is not None
+        and fitted._gate.table["quantity"].tolist() == ["a", "a"]
+        and len(fitted.draws) == 2 * short.draws // SCORE_THIN
+    )
 
 
 def test_the_gate_fails_on_few_draws() -> None:
@@ -304,26 +345,33 @@ def test_a_benchmark_on_which_alone_chains_disagree_is_left_out(
     again._posterior = copy.copy(fitted._posterior)
     assert again._posterior is not None
     again.retry = False
-    ahead = again.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)])
+    made = of_forecasts(monkeypatch)
+    ahead = again.forecast([Target("far", FAR.flops, "fam", FAR.params, FAR.tokens)], explain=True)
+    (again,) = made
     left = [name for name in BENCHMARKS if name not in (refused or ())]
     assert again.gate_passed == (refused is not None) and again.refused == (refused or ())
     assert set(ahead.benchmarks) == set(left) and ahead.facts["refused"] == list(refused or ())
-    for shown in (again.emergence(), again.map_observations()):
-        assert set(shown["benchmark"]) == set(left)
-    assert set(again.score_map()["benchmark"].values) == set(left)
+    parts = shown(ahead)
+    assert parts.emergence is not None and parts.map_observations is not None and parts.score_map is not None
+    for table in (parts.emergence, parts.map_observations):
+        assert set(table["benchmark"]) == set(left)
+    assert set(parts.score_map["benchmark"].values) == set(left)
     assert any("disagree on them: late;" in text for text in ahead.facts["warnings"]) == bool(refused)
     mean = np.mean([ahead.samples("far", name) for name in left], axis=0)
     assert ahead.facts["mean_over_benchmarks"]["far"]["q50"] == pytest.approx(float(np.median(mean)))
 
 
 def test_size_and_tokens_are_asked_for(fitted: BayesianFLP) -> None:
-    with pytest.raises(InputError, match="--target-params and --target-tokens"):
+    with pytest.raises(InputError, match="`target_params` and `target_tokens`"):
         fitted.forecast([Target("bare", 1e22, "fam")])
     with pytest.raises(InputError, match="no target"):
         fitted.forecast([])
 
 
-def test_figures_show_every_benchmark(fitted: BayesianFLP, forecast: Forecast) -> None:
-    figure = plot_score_map(fitted.score_map(), fitted.map_observations(), fitted.emergence())
+def test_figures_show_every_benchmark(forecast: Forecast) -> None:
+    parts = shown(forecast)
+    assert parts.score_map is not None and parts.map_observations is not None and parts.emergence is not None
+    assert parts.loss_table is not None
+    figure = plot_score_map(parts.score_map, parts.map_observations, parts.emergence)
     assert [axes.get_title(loc="left") for axes in figure.axes] == sorted(BENCHMARKS)
-    assert plot_losses(fitted.loss_table()).axes[0].get_title(loc="left") == "validation loss"
+    assert plot_losses(parts.loss_table).axes[0].get_title(loc="left") == "validation loss"

@@ -9,7 +9,7 @@ import pytest
 from flpm_ladders import true_losses, true_scores
 
 from bayes_cod.errors import BayesCodError, InputError
-from bayes_cod.forecasts.forecaster import Forecaster, Sampled
+from bayes_cod.forecasts import Forecaster
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
@@ -27,9 +27,11 @@ def target(size: float = 1e8, shares: np.ndarray = NEW) -> Target:
 
 def test_it_is_a_sampled_forecaster(fitted: BayesianFLPM) -> None:
     assert isinstance(fitted, Forecaster)
-    assert isinstance(fitted, Sampled)
-    assert {"posterior", "sample_stats", "scores"} <= set(fitted.posterior.children)
-    assert set(fitted.diagnostics.columns) >= {"quantity", "r_hat", "passed"}
+    made = fitted.forecast([target()], explain=True)
+    assert made.explanation is not None and made.explanation.posterior is not None and made.diagnostics is not None
+    assert {"posterior", "sample_stats", "scores"} <= set(made.explanation.posterior.children)
+    assert set(made.diagnostics.columns) >= {"quantity", "r_hat", "passed"}
+    assert made.explanation.domain_losses is not None and len(made.explanation.domain_losses)
 
 
 def test_losses_of_an_unseen_mixture_are_recovered(fitted: BayesianFLPM) -> None:
