@@ -20,7 +20,7 @@ use_writable_caches()  # before anything imports a library that looks for its ca
 
 if TYPE_CHECKING:
     from bayes_cod.errors import BayesCodError, GateError, InputError
-    from bayes_cod.face import backtest, forecast, load, read, request
+    from bayes_cod.face import backtest, forecast, from_frames, load, read, request
     from bayes_cod.forecasts import Forecast
     from bayes_cod.ladder import Ladder, Target
     from bayes_cod.results import Result
@@ -35,6 +35,7 @@ _WHERE = {
     "Result": "bayes_cod.results",
     "backtest": "bayes_cod.face",
     "forecast": "bayes_cod.face",
+    "from_frames": "bayes_cod.face",
     "load": "bayes_cod.face",
     "read": "bayes_cod.face",
     "request": "bayes_cod.face",
@@ -50,6 +51,7 @@ __all__ = [
     "Target",
     "backtest",
     "forecast",
+    "from_frames",
     "load",
     "read",
     "request",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
+
+import pandas as pd
 
 from bayes_cod import registry
 from bayes_cod.datasets.source import read_source
@@ -14,6 +18,7 @@ from bayes_cod.evaluation.recalibration import Recalibration, read_cells
 from bayes_cod.evaluation.scored import Backtest
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.request import Request, make_request
+from bayes_cod.readers.tables import read_tables
 from bayes_cod.report.answers import matched
 from bayes_cod.results.make import make_result
 from bayes_cod.results.result import Result
@@ -52,6 +57,35 @@ def read(
     """
     table = None if models is None else Path(models)
     return read_source(str(path), models=table, metric=metric, filter=filter)
+
+
+def from_frames(name: str = "ladder", **tables: pd.DataFrame) -> Ladder:
+    """A ladder from data frames, read as files of the same columns would be.
+
+    Parameters
+    ----------
+    name
+        What the ladder is called.
+    **tables
+        Frames by any name, such as ``models=`` and ``items=`` or ``scores=``; their columns say what they are.
+
+    Raises
+    ------
+    InputError
+        For what cannot be used, with the frame's name, its row (from 1) and column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> models = pd.DataFrame({"model": ["a", "b"], "family": "mine", "flops": [1e20, 1e21]})
+    >>> scores = pd.DataFrame({"model": ["a", "b"], "benchmark": "gsm8k", "score": [0.2, 0.4]})
+    >>> from_frames(models=models, scores=scores).benchmark_names
+    ['gsm8k']
+    """
+    with TemporaryDirectory(prefix="frames-") as folder:
+        for label, frame in tables.items():
+            frame.to_parquet(Path(folder) / f"{label}.parquet", index=False)
+        return replace(read_tables(folder), name=name)
 
 
 def request(
