@@ -173,8 +173,8 @@ def jumped(
 ) -> FloatArray:
     """Paths with the jumps that may lie ahead of benchmarks that are low at the last rung.
 
-    Each jumps once, after an exponential distance, and lands anywhere between its path and the top: by a Beta share of
-    what is left, so that it stays above its path and grows with it.
+    Each jumps once, at a rate that grows along the axis, and lands anywhere between its path and the top: by a Beta
+    share of what is left, so that it stays above its path and grows with it.
 
     Parameters
     ----------
@@ -183,15 +183,15 @@ def jumped(
     level
         Theta at the last rung ``(sample, benchmark)``.
     rate
-        Jumps per decade ``(sample,)``.
+        Jumps per decade at the last rung ``(sample,)``; beyond it ``rate exp(jump_growth x)``.
     x
         Decades from the last rung ``(x,)``; nothing changes where it is not above 0.
     """
     waits = rng.exponential(size=level.shape)  # in jumps expected
     share = np.minimum(rng.beta(prior.jump_landing, 1.0, size=level.shape), 1 - 1e-9)[:, None, :]
-    has = (rate[:, None, None] * np.asarray(x)[:, None] > waits[:, None, :]) & (expit(level) < prior.jump_below)[
-        :, None
-    ]
+    low = (expit(level) < prior.jump_below)[:, None, :]
+    expected = rate[:, None] * np.expm1(prior.jump_growth * np.asarray(x)) / prior.jump_growth  # jumps up to x
+    has = low & (expected[..., None] > waits[:, None, :])
     landed = np.logaddexp(theta, np.log(share)) - np.log1p(-share)  # 1 - s becomes (1 - share) (1 - s)
     return np.asarray(np.where(has, landed, theta))
 

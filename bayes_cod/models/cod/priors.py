@@ -57,6 +57,8 @@ class Priors(Hyperparameters):
     jump_shape, jump_exposure
         There, jumps per decade of a benchmark that is still low: Gamma, as if `jump_shape` jumps had been seen in
         `jump_exposure` decades.
+    jump_growth
+        Growth of the log of that rate per decade beyond the ladder.
     jump_rise, jump_pace
         What counts as a jump between two rungs: the benchmark's own walk raises it by more than this share of its
         range, and by more than this share a decade.
@@ -83,6 +85,7 @@ class Priors(Hyperparameters):
     jump_share: float = _shipped("jump_share")
     jump_shape: float = _shipped("jump_shape")
     jump_exposure: float = _shipped("jump_exposure")
+    jump_growth: float = _shipped("jump_growth")
     jump_rise: float = _shipped("jump_rise")
     jump_pace: float = _shipped("jump_pace")
     jump_below: float = _shipped("jump_below")

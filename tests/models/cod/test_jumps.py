@@ -15,6 +15,7 @@ from bayes_cod.models.cod.priors import Priors
 
 SAMPLES = 4000
 PRIOR = Priors()
+GROWTH = PRIOR.jump_growth
 STILL, JUMPING = np.full(4, -3.0), np.array([-3.0, -3.0, 2.0, 2.0])
 
 
@@ -66,7 +67,10 @@ def test_paths_jump_once_stay_above_and_come_as_often_as_the_rate_says() -> None
     np.testing.assert_array_equal(found[:, 1:3], theta[:, 1:3])  # within the ladder nothing changes
     np.testing.assert_array_equal(found[..., 1], theta[..., 1])  # what is high does not jump
     has = found[..., 0] > theta[..., 0]
-    np.testing.assert_allclose(has[:, [3, 4, 0]].mean(axis=0), 1 - np.exp(-0.7 * x[[3, 4, 0]]), atol=0.03)
+    ahead = x[[3, 4, 0]]
+    np.testing.assert_allclose(
+        has[:, [3, 4, 0]].mean(axis=0), 1 - np.exp(-0.7 * np.expm1(GROWTH * ahead) / GROWTH), atol=0.03
+    )
     assert (np.diff(found[:, [2, 3, 4, 0], 0], axis=1) > 0).all()  # along compute: a jump stays, and grows on
     p, after = expit(theta[has][:, 0]), expit(found[has][:, 0])
     share = (after - p) / (1 - p)
