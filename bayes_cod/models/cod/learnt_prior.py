@@ -20,7 +20,7 @@ VERSION = 2
 
 _SIGNED = frozenset(("level_mean", "slope_mean", "curvature_mean", "walk_mean", "noise_mean"))
 """Means, most of them of logarithms; everything else is above 0."""
-_SHARES = frozenset(("common",))
+_SHARES = frozenset(("common", "jump_share", "jump_rise", "jump_below"))
 _REMEDY = "make the file anew with 'bayes-cod learn-prior LADDER --out FILE'"
 
 

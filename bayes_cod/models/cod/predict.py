@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from bayes_cod.models.cod.observations import Observations
 from bayes_cod.models.cod.path import SCORE_NOISE, bent, score_of
@@ -137,14 +138,62 @@ def predict(draws: Draws, seen: Observations, prior: Priors, x: FloatArray, rng:
     x
         Decades from the last rung, shape ``(x,)``, in any order; below 0 is within the ladder.
     rng
-        Draws the walks ahead, passing noise and trials.
+        Draws the walks and jumps ahead, passing noise and trials.
     """
     shared = prior.shared_walk * brownian(seen.axis.rungs, draws.shared[..., None] / prior.shared_walk, x, rng)
     own = draws.walk[:, None, :] * brownian(seen.axis.rungs, draws.own / draws.walk[:, None, :], x, rng)
     along = bent(np.asarray(x, dtype=float)[None, :], draws.curvature[:, None])[..., None] + shared
     theta = draws.level[:, None, :] + draws.slope[:, None, :] * along + own
+    theta = jumped(theta, draws.level, jump_rate(draws, seen, prior, rng), x, prior, rng)
     passing = theta + draws.noise[:, None, None] * rng.standard_normal(theta.shape)
     return Scores(theta, score_of(theta, seen.floor), evaluated(score_of(passing, seen.floor), seen, rng))
+
+
+def jump_rate(draws: Draws, seen: Observations, prior: Priors, rng: np.random.Generator) -> FloatArray:
+    """Jumps per decade of a benchmark that is still low, drawn given the jumps at the rungs ``(sample,)``.
+
+    A jump is a step from one rung to the next in which a benchmark's own walk alone raises its score by more than
+    `Priors.jump_rise` of its range and faster than `Priors.jump_pace` a decade. In most families there is none and the
+    rate is 0; in a share of them, `Priors.jump_share`, jumps are Poisson in the decades that benchmarks spend low, with
+    a rate whose prior is Gamma. The posterior has the same form.
+    """
+    theta, decades = draws.at_rungs(seen), np.diff(seen.axis.rungs)[:, None]
+    low = expit(theta[:, :-1]) < prior.jump_below
+    rise = expit(theta[:, 1:]) - expit(theta[:, 1:] - np.diff(draws.own, axis=1))
+    count = (low & (rise > np.maximum(prior.jump_rise, prior.jump_pace * decades))).sum(axis=(1, 2))
+    exposure = prior.jump_exposure + (low * decades).sum(axis=(1, 2))
+    none_seen = prior.jump_share * (prior.jump_exposure / exposure) ** prior.jump_shape
+    jumps = (count > 0) & (prior.jump_share > 0)
+    jumps |= rng.random(len(count)) * (none_seen + 1 - prior.jump_share) < none_seen
+    return np.asarray(np.where(jumps, rng.gamma(prior.jump_shape + count) / exposure, 0.0))
+
+
+def jumped(
+    theta: FloatArray, level: FloatArray, rate: FloatArray, x: FloatArray, prior: Priors, rng: np.random.Generator
+) -> FloatArray:
+    """Paths with the jumps that may lie ahead of benchmarks that are low at the last rung.
+
+    Each jumps once, at a rate that grows along the axis, and lands anywhere between its path and the top: by a Beta
+    share of what is left, so that it stays above its path and grows with it.
+
+    Parameters
+    ----------
+    theta
+        Paths without jumps ``(sample, x, benchmark)``.
+    level
+        Theta at the last rung ``(sample, benchmark)``.
+    rate
+        Jumps per decade at the last rung ``(sample,)``; beyond it ``rate exp(jump_growth x)``.
+    x
+        Decades from the last rung ``(x,)``; nothing changes where it is not above 0.
+    """
+    waits = rng.exponential(size=level.shape)  # in jumps expected
+    share = np.minimum(rng.beta(prior.jump_landing, 1.0, size=level.shape), 1 - 1e-9)[:, None, :]
+    low = (expit(level) < prior.jump_below)[:, None, :]
+    expected = rate[:, None] * np.expm1(prior.jump_growth * np.asarray(x)) / prior.jump_growth  # jumps up to x
+    has = low & (expected[..., None] > waits[:, None, :])
+    landed = np.logaddexp(theta, np.log(share)) - np.log1p(-share)  # 1 - s becomes (1 - share) (1 - s)
+    return np.asarray(np.where(has, landed, theta))
 
 
 def evaluated(score: FloatArray, seen: Observations, rng: np.random.Generator) -> FloatArray:

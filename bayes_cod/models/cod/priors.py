@@ -52,6 +52,20 @@ class Priors(Hyperparameters):
         Log of a family's passing noise of one benchmark at one rung, theta, Normal.
     common
         Share of the variance of families' means (slope, curvature, walk, noise) that pooled families have in common.
+    jump_share
+        Share of the families in which benchmarks jump (`predict.jump_rate`); 0: nothing jumps ahead.
+    jump_shape, jump_exposure
+        There, jumps per decade of a benchmark that is still low: Gamma, as if `jump_shape` jumps had been seen in
+        `jump_exposure` decades.
+    jump_growth
+        Growth of the log of that rate per decade beyond the ladder.
+    jump_rise, jump_pace
+        What counts as a jump between two rungs: the benchmark's own walk raises it by more than this share of its
+        range, and by more than this share a decade.
+    jump_below
+        Share of the range below which a benchmark is still low.
+    jump_landing
+        a of the Beta(a, 1) share of what is left between the path and the top that a jump takes.
     """
 
     level_mean: float = _shipped("level_mean")
@@ -68,3 +82,11 @@ class Priors(Hyperparameters):
     noise_mean: float = _shipped("noise_mean")
     noise_sd: float = _shipped("noise_sd")
     common: float = _shipped("common")
+    jump_share: float = _shipped("jump_share")
+    jump_shape: float = _shipped("jump_shape")
+    jump_exposure: float = _shipped("jump_exposure")
+    jump_growth: float = _shipped("jump_growth")
+    jump_rise: float = _shipped("jump_rise")
+    jump_pace: float = _shipped("jump_pace")
+    jump_below: float = _shipped("jump_below")
+    jump_landing: float = _shipped("jump_landing")

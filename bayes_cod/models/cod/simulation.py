@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -109,7 +109,7 @@ def _clusters(
 def ranks_of(seed: int) -> Ranked:
     """Simulate, fit and rank; the ranks of the first benchmark, of a cluster's pass rate ahead and of the map."""
     rng = np.random.default_rng([seed, 11])
-    prior = Priors()
+    prior = replace(Priors(), jump_share=0.0)  # jumps are counted at the rungs, not part of what is simulated
     seen, clusters, truth = simulate(rng, prior)
     tree = fit_together([seen], prior, SAMPLER, seed)
     draws = Draws.of(tree["posterior"].to_dataset(), seen, prior, rng)
