@@ -108,7 +108,7 @@ def answer_compute(
     summary = {
         "requirements": [str(requirement) for requirement in requirements],
         "confidence": confidence,
-        "least_compute": _told(basis, found.flops, price),
+        "least_compute": _with_cost(basis, found.flops, price),
         "least_compute_draws_90": [found.low, found.high],
         "enough_at_smallest_rung": found.below,
         "needed_by_trend": {name: _needed(found.needed, level) for name, level in QUANTILES.items()},
@@ -117,7 +117,7 @@ def answer_compute(
         "target": {"name": basis.target.name, "probability": _at(table, basis.target.flops)},
     }
     if budget is not None:
-        summary["budget"] = {"probability": _at(table, budget), **_told(basis, budget, price)}
+        summary["budget"] = {"probability": _at(table, budget), **_with_cost(basis, budget, price)}
     return Answer(table, summary, _compute_words(basis, requirements, confidence, found, summary, budget), basis.notes)
 
 
@@ -129,7 +129,7 @@ def _splits(basis: Basis, flops: FloatArray) -> tuple[list[float], list[float]] 
     return [params for params, _ in made], [tokens for _, tokens in made]
 
 
-def _told(basis: Basis, flops: float, price: Price | None) -> dict[str, float]:
+def _with_cost(basis: Basis, flops: float, price: Price | None) -> dict[str, float]:
     told = {"flops": flops, "decades": float(np.log10(flops / basis.record.last_flops))}
     if np.isfinite(flops):
         splits = _splits(basis, np.array([flops]))
