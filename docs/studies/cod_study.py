@@ -1,18 +1,22 @@
 """Score methods on the sets of `cod_sets`: every set counts once.
 
-    python docs/studies/cod_study.py --sets base,chat --methods bayes-cod,exponential+bootstrap --out study
+    python docs/studies/cod_study.py --sets base,chat --methods bayes-cod,exponential+bootstrap \\
+        --priors prior --out study
 
-writes `study/SET.METHOD.csv` (one row a cell; what is there is kept) and prints the table of
+`--priors` is the folder that `cod_prior.py` wrote: a set that the shipped prior was learnt from is scored under the one
+learnt without it. Writes `study/SET.METHOD.csv` (one row a cell; what is there is kept) and prints the table of
 `bayes-cod` beside the best rival with intervals.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cod_sets
@@ -24,6 +28,8 @@ from bayes_cod.errors import InputError
 from bayes_cod.forecasts import Forecaster
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.splits import Split
+from bayes_cod.models.cod.forecaster import BayesianCOD
+from bayes_cod.models.cod.priors import Priors
 from bayes_cod.scoring.proper import crps
 
 LEVELS = (0.5, 0.8, 0.9)
@@ -113,11 +119,20 @@ def kept(folder: Path, chosen: str, method: str, compute: Callable[[], pd.DataFr
     return pd.read_csv(file)
 
 
+def forecaster(method: str, chosen: str, priors: Path | None) -> Forecaster:
+    """A method as the registry makes it; `bayes-cod` under the prior learnt without the set, where there is one."""
+    file = priors / f"without_{chosen}.json" if priors is not None else None
+    if method == "bayes-cod" and file is not None and file.exists():
+        return BayesianCOD(1, priors=Priors(**json.loads(file.read_text())))
+    return registry.make(method, 1)
+
+
 def main() -> None:
     """Run what is asked for and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", default=",".join(cod_sets.TUNED + cod_sets.CONFIRMED))
     parser.add_argument("--methods", default="bayes-cod," + ",".join(RIVALS))
+    parser.add_argument("--priors", type=Path)
     parser.add_argument("--data", type=Path, default=cod_sets.DATA)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -127,7 +142,8 @@ def main() -> None:
         chosen = cod_sets.load(name, args.data)
         for method in found:
             label = f"{name} {method}"
-            cells = kept(args.out, name, method, lambda: run(chosen, lambda: registry.make(method, 1), label))  # noqa: B023
+            make = partial(forecaster, method, name, args.priors)
+            cells = kept(args.out, name, method, partial(run, chosen, make, label))
             found[method].append(cells)
     every = {method: pd.concat(tables, ignore_index=True) for method, tables in found.items()}
     for method, cells in every.items():

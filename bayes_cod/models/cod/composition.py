@@ -1,42 +1,34 @@
 """How a benchmark's score is composed of its clusters: which follow its path, which do not, and the map to the whole.
 
 The second factor of one likelihood. The first says where the benchmark's score stands on its path, theta; this one how
-the answers fall on the clusters given that, so that no answer counts twice. A cluster k of benchmark b
-
-- *follows the law*: theta_k = level_k + ratio_k (theta_b - theta_b at the last rung), ratio_k > 0,
-- is *flat*: theta_k = level_k, or it would follow the law but has hardly moved, or its benchmark has not,
-- is *irregular*: theta_k scatters around level_k from rung to rung.
-
-A cluster's parameters are two and shared with nothing, so that its posterior is a sum over a grid, classes included.
+the answers fall on the clusters given that (`cluster_graph`), so that no answer counts twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, logsumexp
-from scipy.stats import norm
 
-from bayes_cod.models.cod.clusters import WHOLE, Cluster
+from bayes_cod.models import sampling as mcmc
+from bayes_cod.models.cod import cluster_graph
+from bayes_cod.models.cod.cluster_graph import CLASSES, LEVELS, LOG_NOISES, LOG_RATIOS, SCATTER, Evidence
+from bayes_cod.models.cod.clusters import REST, WHOLE, Cluster
 from bayes_cod.models.cod.observations import Observations
 from bayes_cod.models.cod.path import score_of
 from bayes_cod.models.cod.predict import Draws
+from bayes_cod.models.common.categorical import draw_option
+from bayes_cod.models.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
+type IntArray = NDArray[np.int64]
 
-CLASSES = ("law", "flat", "irregular")
-SHARE = np.array([0.7, 0.15, 0.15])
-"""Prior probabilities of the classes."""
-LEVEL_SD, RATIO_SD, NOISE, SCATTER = 3.0, 0.6, 0.25, 1.5
-"""Of level_k; of the log of ratio_k; noise of a cluster's theta at one rung; and that of an irregular one."""
 MOVED = 0.02
 """Pass rate by which a cluster, and its benchmark, must have risen over the ladder to show that it follows the law."""
-
-_LEVELS = np.linspace(-9.0, 9.0, 61)
-_RATIOS = np.exp(RATIO_SD * norm.ppf((np.arange(15) + 0.5) / 15))
+_THETA = np.linspace(-14.0, 14.0, 113)
 
 
 @dataclass(frozen=True)
@@ -53,23 +45,34 @@ class Composition:
         Of the classes ``(cluster, class)``.
     kind, level, ratio
         Draws of the class, the level and the ratio ``(sample, cluster)``; the ratio of what is not law is 0.
+    noise
+        Draws of the clusters' noise at one rung, theta ``(sample,)``.
     origin
         theta of the benchmarks at the last rung, from which ratios count ``(benchmark,)``.
+    tree
+        Posterior of what clusters share; None where every benchmark is one cluster.
     """
 
     clusters: tuple[Cluster, ...]
-    owner: NDArray[np.int64]
+    owner: IntArray
     probability: FloatArray
-    kind: NDArray[np.int64]
+    kind: IntArray
     level: FloatArray
     ratio: FloatArray
+    noise: FloatArray
     origin: FloatArray
+    tree: xr.DataTree | None = None
+
+    def at(self, keep: IntArray) -> Composition:
+        """Some of the draws."""
+        drawn = {name: getattr(self, name)[keep] for name in ("kind", "level", "ratio", "noise")}
+        return replace(self, **drawn)
 
     def pass_rates(self, theta: FloatArray, floor: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Latent pass rates of the clusters ``(sample, x, cluster)`` along paths ``(sample, x, benchmark)``."""
         here = theta[..., self.owner] - self.origin[self.owner]
         place = self.level[:, None, :] + self.ratio[:, None, :] * here
-        scatter = SCATTER * rng.standard_normal(place.shape) * (self.kind == 2)[:, None, :]
+        scatter = SCATTER * rng.standard_normal(place.shape) * (self.kind == CLASSES.index("irregular"))[:, None, :]
         rates = score_of(place + scatter, floor[self.owner])
         for k, cluster in enumerate(self.clusters):
             if cluster.name == WHOLE:
@@ -77,87 +80,120 @@ class Composition:
         return rates
 
     def extrapolating(self) -> FloatArray:
-        """Posterior share of the questions that follow the law ``(benchmark,)``."""
-        weight = np.array([cluster.weight for cluster in self.clusters])
+        """Posterior share of the questions in clusters that follow the law ``(benchmark,)``; the rest is none."""
+        weight = np.array([cluster.weight * (cluster.name != REST) for cluster in self.clusters])
         return np.bincount(self.owner, weight * self.probability[:, 0], minlength=len(self.origin))
 
-    def full_of_subset(self, subset: FloatArray, floor: FloatArray) -> FloatArray:
-        """The map: score on all questions at a score of the predictable subset ``(sample, subset, benchmark)``.
+    def full_of_subset(self, subset: FloatArray, floor: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """The map: score on all questions at a latent score of the predictable subset ``(sample, subset, benchmark)``.
 
-        The subset's score is the mean over its clusters, each weighted by its questions and the probability that it
-        follows the law; it grows with theta from floor to one, as the whole does, so the map is monotone and its ends
-        are fixed. What the rest adds is the difference.
+        Each draw's subset are the clusters that follow the law in it, each by its questions. Its score grows with theta
+        from floor to one, as the whole does, so that the map is monotone and its ends are fixed; each draw scatters the
+        clusters by their noise, so that a draw is one run's map. What the rest adds is the difference, its emergence
+        among it. A draw without such a cluster, and a benchmark of one cluster, has the whole for its subset.
         """
-        theta = np.linspace(-14.0, 14.0, 113)
         full = np.empty((len(self.level), len(subset), len(self.origin)))
+        full[:] = np.asarray(subset)[None, :, None]
+        scatter = self.noise[:, None] * rng.standard_normal(self.level.shape)
         for b in range(len(self.origin)):
-            mine = [k for k in np.flatnonzero(self.owner == b) if self.clusters[k].name != WHOLE]
-            weight = np.array([self.clusters[k].weight * self.probability[k, 0] for k in mine])
-            whole = score_of(theta, floor[b])
-            if weight.sum() < 1e-6:
-                full[:, :, b] = subset
-                continue
-            for s in range(len(self.level)):
-                ratio = np.where(self.ratio[s, mine] > 0, self.ratio[s, mine], 1.0)
-                place = self.level[s, mine][:, None] + ratio[:, None] * (theta - self.origin[b])
-                part = weight @ score_of(place, floor[b]) / weight.sum()
+            mine = [k for k in np.flatnonzero(self.owner == b) if self.clusters[k].name not in (WHOLE, REST)]
+            weight = np.array([self.clusters[k].weight for k in mine])
+            whole = score_of(_THETA, floor[b])
+            whole[0], whole[-1] = floor[b], 1.0
+            for s in range(len(self.level) if mine else 0):
+                follows = self.ratio[s, mine] > 0
+                if not follows.any():
+                    continue
+                move = self.ratio[s, mine][follows, None] * (_THETA - self.origin[b])
+                place = (self.level + scatter)[s, mine][follows, None] + move
+                part = weight[follows] @ score_of(place, floor[b]) / weight[follows].sum()
                 part[0], part[-1] = floor[b], 1.0
-                ends = whole.copy()
-                ends[0], ends[-1] = floor[b], 1.0
-                full[s, :, b] = np.interp(subset, part, ends)
+                full[s, :, b] = np.interp(subset, part, whole)
         return full
 
+    def unsure(self) -> tuple[str, ...]:
+        """What clusters share on which the chains do not agree."""
+        if self.tree is None:
+            return ()
+        posterior = self.tree["posterior"].to_dataset()
+        reported = {name.replace("_", " "): posterior[name].values for name in ("ratio_spread", "cluster_noise")}
+        reported |= {f"share of {kind}": posterior["class_shares"].values[..., i] for i, kind in enumerate(CLASSES)}
+        return tuple(sorted(mcmc.gate(reported, self.tree).failed))
 
-def compose(clusters: Sequence[Cluster], seen: Observations, draws: Draws, rng: np.random.Generator) -> Composition:
-    """Posterior of clusters given their benchmarks' paths."""
+
+def compose(
+    clusters: Sequence[Cluster],
+    seen: Observations,
+    draws: Draws,
+    sampler: SamplerSettings,
+    seed: int,
+    rng: np.random.Generator,
+) -> Composition:
+    """Posterior of clusters given their paths: what they share is sampled, each one's own is drawn given it."""
     paths = draws.at_rungs(seen)  # (sample, rung, benchmark)
     origin = paths[:, -1].mean(axis=0)
-    samples = len(draws)
     owner = np.array([seen.benchmarks.index(cluster.benchmark) for cluster in clusters])
-    probability = np.empty((len(clusters), len(CLASSES)))
-    kind = np.zeros((samples, len(clusters)), dtype=np.int64)
-    level, ratio = np.zeros((samples, len(clusters))), np.ones((samples, len(clusters)))
-    for k, cluster in enumerate(clusters):
-        path, floor = paths[:, :, owner[k]], float(seen.floor[owner[k]])
-        risen = float((score_of(path[:, -1], floor) - score_of(path[:, 0], floor) > MOVED).mean())
-        if cluster.name == WHOLE:
-            probability[k] = [risen, 1 - risen, 0.0]
-            level[:, k] = origin[owner[k]]
-            continue
-        log, moved = _densities(cluster, path.mean(axis=0) - origin[owner[k]], floor)
-        share = np.exp(log - logsumexp(log))  # (class, level, ratio)
-        law = risen * float(share[0][moved].sum())
-        irregular = float(share[2].sum())
-        probability[k] = [law, 1 - law - irregular, irregular]
-        drawn = rng.choice(share.size, samples, p=share.ravel())
-        c, a, r = np.unravel_index(drawn, share.shape)
-        kind[:, k], level[:, k] = c, _LEVELS[a]
-        ratio[:, k] = np.where(c == 0, _RATIOS[r], 0.0)
-    return Composition(tuple(clusters), owner, probability, kind, level, ratio, origin)
+    rises = score_of(paths[:, -1], seen.floor) - score_of(paths[:, 0], seen.floor) > MOVED  # (sample, benchmark)
+    parts = np.array([k for k, cluster in enumerate(clusters) if cluster.name != WHOLE], dtype=np.int64)
+    kind = np.zeros((len(draws), len(clusters)), dtype=np.int64)
+    level, ratio = np.tile(origin[owner], (len(draws), 1)), np.ones((len(draws), len(clusters)))
+    noise, tree = np.zeros(len(draws)), None
+    if len(parts):
+        along = [paths[:, :, owner[k]].mean(axis=0) - origin[owner[k]] for k in parts]
+        evidence = [Evidence.of(clusters[k], path, seen.floor[owner[k]]) for k, path in zip(parts, along, strict=True)]
+        tree = cluster_graph.sample(evidence, owner[parts], len(seen.benchmarks), sampler, seed)
+        shared = _shared(tree, len(draws))
+        noise = shared["cluster_noise"]
+        for k, one, path in zip(parts, evidence, along, strict=True):
+            kind[:, k], level[:, k], ratio[:, k] = _drawn(one, shared, int(owner[k]), rng)
+            first, last = (score_of(level[:, k] + ratio[:, k] * path[end], seen.floor[owner[k]]) for end in (0, -1))
+            kind[:, k] = np.where((kind[:, k] == 0) & (last - first <= MOVED), 1, kind[:, k])
+    kind = np.where((kind == 0) & ~rises[:, owner], 1, kind)
+    ratio[:, parts] *= kind[:, parts] == 0
+    probability = np.stack([(kind == c).mean(axis=0) for c in range(len(CLASSES))], axis=1)
+    return Composition(tuple(clusters), owner, probability, kind, level, ratio, noise, origin, tree)
 
 
-def _densities(cluster: Cluster, path: FloatArray, floor: float) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Log joint densities over ``(class, level, ratio)``, and where a law has moved ``(level, ratio)``."""
-    at = cluster.n_trials > 0
-    k, n = cluster.n_correct[at], cluster.n_trials[at]
-    place = _LEVELS[:, None, None] + _RATIOS[None, :, None] * path[at]
-    law = _log_likelihood(k, n, place, floor, NOISE)
-    alone = np.broadcast_to(_LEVELS[:, None, None], (len(_LEVELS), 1, int(at.sum())))
-    flat, irregular = (_log_likelihood(k, n, alone, floor, noise) for noise in (NOISE, SCATTER))
-    log = np.full((3, len(_LEVELS), len(_RATIOS)), -np.inf)
-    log[0] = law - np.log(len(_RATIOS))
-    log[1, :, 0], log[2, :, 0] = flat[:, 0], irregular[:, 0]
-    log += np.log(SHARE)[:, None, None] + norm.logpdf(_LEVELS, 0, LEVEL_SD)[None, :, None]
-    rates = score_of(place, np.asarray(floor))
-    return log, rates[..., -1] - rates[..., 0] > MOVED
+def _shared(tree: xr.DataTree, samples: int) -> dict[str, FloatArray]:
+    """As many draws as the paths have, chain by chain."""
+    posterior = tree["posterior"].to_dataset()
+    found = {}
+    for name in ("class_shares", "mean_log_ratio", "ratio_spread", "cluster_noise"):
+        values = posterior[name].values
+        flat = values.reshape(-1, *values.shape[2:])
+        found[name] = np.asarray(flat[np.linspace(0, len(flat) - 1, samples).round().astype(int)])
+    return found
 
 
-def _log_likelihood(
-    k: NDArray[np.int64], n: NDArray[np.int64], theta: FloatArray, floor: float, noise: float
-) -> FloatArray:
-    """Beta-binomial log likelihood, summed over rungs, the last axis; noise is that of theta."""
-    score = np.clip(score_of(theta, np.asarray(floor)), 1e-7, 1 - 1e-7)
-    growth = (1 - floor) * expit(theta) * expit(-theta)
-    total = np.maximum(1 / ((noise * growth) ** 2 / (score * (1 - score)) + 1e-5) - 1, 1.0)
-    alpha, beta = score * total, (1 - score) * total
-    return np.asarray((betaln(k + alpha, n - k + beta) - betaln(alpha, beta)).sum(axis=-1))
+def _drawn(
+    evidence: Evidence, shared: dict[str, FloatArray], benchmark: int, rng: np.random.Generator
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Class, level and ratio of one cluster, given what clusters share, each ``(sample,)``."""
+    weights = cluster_graph.interpolation(np.log(shared["cluster_noise"]))  # (sample, noise)
+    table = evidence.table()
+    log_shares = np.log(shared["class_shares"])
+    log = weights @ table
+    log[:, :-2] += cluster_graph.ratio_weights(shared["mean_log_ratio"][:, benchmark], shared["ratio_spread"])
+    log[:, :-2] += log_shares[:, :1]
+    log[:, -2:] += log_shares[:, 1:]
+    option = draw_option(_normalised(log), rng)
+    place = draw_option(weights, rng)  # a noise of the grid beside the draw's
+    levels = np.concatenate(
+        [
+            evidence.law,
+            evidence.flat[:, None],
+            np.broadcast_to(evidence.irregular, (len(LOG_NOISES), 1, len(LEVELS))),
+        ],
+        axis=1,
+    )  # (noise, option, level)
+    below = np.cumsum(_normalised(levels), axis=-1)
+    level = np.array([(below[place, option] < rng.random((len(option), 1))).sum(axis=1)]).clip(max=len(LEVELS) - 1)[0]
+    spread = (LEVELS[1] - LEVELS[0]) * (rng.random(len(option)) - 0.5)
+    kind = np.where(option < len(LOG_RATIOS), 0, option - len(LOG_RATIOS) + 1)
+    ratio = np.where(kind == 0, np.exp(LOG_RATIOS[option.clip(max=len(LOG_RATIOS) - 1)]), 0.0)
+    return kind, LEVELS[level] + spread, ratio
+
+
+def _normalised(log: FloatArray) -> FloatArray:
+    weight = np.exp(log - log.max(axis=-1, keepdims=True))
+    return np.asarray(weight / weight.sum(axis=-1, keepdims=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,9 @@ from bayes_cod.forecasts import Explanation, Forecast
 from bayes_cod.forecasts.checks import EVALUATIONS
 from bayes_cod.forecasts.explanation import MOST_SAMPLES, compute_grid
 from bayes_cod.ladder import Target
+from bayes_cod.models.cod.cluster_graph import CLASSES
 from bayes_cod.models.cod.clusters import WHOLE
-from bayes_cod.models.cod.composition import CLASSES, Composition
+from bayes_cod.models.cod.composition import Composition
 from bayes_cod.models.cod.graph import Shape, arrays
 from bayes_cod.models.cod.marginal import MISSING, evaluate
 from bayes_cod.models.cod.observations import Observations
@@ -60,7 +61,7 @@ def explanation(fit: Fit, forecast: Forecast, targets: Sequence[Target], rng: np
         cluster_curves=by_cluster,
         cluster_observations=cluster_observations(fit),
         members=members(fit),
-        subset_map=subset_map(fit),
+        subset_map=subset_map(fit, rng),
         prior_sensitivity=prior_sensitivity(fit, forecast),
         rung_check=rung_check(fit, rng),
         posterior=named(fit),
@@ -83,8 +84,7 @@ def curves(
         coords={"flops": np.asarray(flops, dtype=float), "benchmark": list(fit.seen.benchmarks)},
     )
     whole = fit.composition
-    thinned = replace(whole, kind=whole.kind[keep], level=whole.level[keep], ratio=whole.ratio[keep])
-    rates = thinned.pass_rates(scores.theta, fit.seen.floor, rng)
+    rates = whole.at(keep).pass_rates(scores.theta, fit.seen.floor, rng)
     by_cluster = xr.Dataset(
         {"pass_rate": (("sample", "flops", "cluster"), rates)},
         coords={
@@ -144,16 +144,15 @@ def members(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["benchmark", "question_id", "cluster"])
 
 
-def subset_map(fit: Fit) -> xr.Dataset | None:
+def subset_map(fit: Fit, rng: np.random.Generator) -> xr.Dataset | None:
     """`full` over (sample, subset, benchmark); None where no benchmark has clusters."""
     whole = fit.composition
     if all(cluster.name == WHOLE for cluster in whole.clusters):
         return None
     keep = fit.draws.kept(MAP_SAMPLES)
-    thinned = replace(whole, kind=whole.kind[keep], level=whole.level[keep], ratio=whole.ratio[keep])
     subset = np.linspace(0.0, 1.0, 41)
     return xr.Dataset(
-        {"full": (("sample", "subset", "benchmark"), thinned.full_of_subset(subset, fit.seen.floor))},
+        {"full": (("sample", "subset", "benchmark"), whole.at(keep).full_of_subset(subset, fit.seen.floor, rng))},
         coords={"subset": subset, "benchmark": list(fit.seen.benchmarks)},
     )
 
@@ -257,14 +256,14 @@ def _likelihood(fit: Fit, posterior: xr.Dataset) -> FloatArray:
     shape = Shape.of([fit.seen])
     data = arrays([fit.seen], shape, fit.priors)
     p = fit.priors
-    fixed = np.array([p.level_mean, p.level_sd**2, p.slope_spread**2])
+    fixed = np.array([p.level_mean, p.level_sd**2])
 
     def flat(name: str) -> FloatArray:
         values = posterior[name].values
         return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=float)
 
     parts = zip(flat("moved"), flat("mean_slope"), flat("walk") ** 2, flat("noise") ** 2, strict=True)
-    rest = (fixed, data["x"], data["seen"], data["variance"], data["family"])
+    rest = (p.slope_spread, fixed, data["x"], data["seen"], data["variance"], data["family"])
     return np.array([evaluate(*part, *rest)[0] for part in parts])
 
 

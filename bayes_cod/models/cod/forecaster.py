@@ -114,7 +114,13 @@ class BayesianCOD:
         tree = fit_together(together, self.priors, self.sampler, self.seed)
         draws = Draws.of(tree["posterior"].to_dataset(), seen, self.priors, self._random(0))
         clusters, notes = cluster_questions(ladder, seen, self.seed)
-        composition = compose(clusters, seen, draws, self._random(3))
+        composition = compose(clusters, seen, draws, self.sampler, self.seed, self._random(3))
+        if unsure := composition.unsure():
+            notes = (
+                *notes,
+                f"the chains disagree on what clusters share ({', '.join(unsure)}): take their classes and "
+                "the map with care; forecasts of benchmarks do not rest on them",
+            )
         fitted = copy(self)
         seen = replace(seen, notes=(*seen.notes, *notes))
         fitted._fit = Fit(seen, draws, self.priors, tree, composition, len(together))

@@ -30,13 +30,14 @@ def evaluate(
     slope: Any,
     walk: Any,
     noise: Any,
+    spread: Any,
     fixed: Any,
     x: Any,
     seen: Any,
     variance: Any,
     family: Any,
 ) -> Any:
-    """Log likelihood of every benchmark's path as it was seen, summed, and its derivatives by the first four inputs.
+    """Log likelihood of every benchmark's path as it was seen, summed, and its derivatives by the first five inputs.
 
     Rungs r and q of a benchmark have
 
@@ -53,8 +54,10 @@ def evaluate(
         Variance of the own walk per decade ``(curve,)``.
     noise
         Variance of passing noise ``(family,)``.
+    spread
+        Standard deviation of slopes as a share of their mean, a scalar.
     fixed
-        level_mean, level_sd^2, spread^2.
+        level_mean, level_sd^2.
     x
         Decades from the last rung, <= 0 ``(family, rung)``.
     seen, variance
@@ -65,6 +68,7 @@ def evaluate(
     curves = len(seen)
     d_moved, d_slope = np.zeros_like(moved), np.zeros_like(slope)
     d_walk, d_noise = np.zeros_like(walk), np.zeros_like(noise)
+    squared, d_squared = spread * spread, 0.0
     log_likelihood = 0.0
     for curve in range(curves):
         at = np.flatnonzero(variance[curve] < MISSING)
@@ -78,7 +82,7 @@ def evaluate(
             for j in range(n):
                 covariance[i, j] = (
                     fixed[1]
-                    + fixed[2] * slope[f] ** 2 * moved[f, at[i]] * moved[f, at[j]]
+                    + squared * slope[f] ** 2 * moved[f, at[i]] * moved[f, at[j]]
                     + walk[curve] * min(-x[f, at[i]], -x[f, at[j]])
                 )
             covariance[i, i] += variance[curve, at[i]] + noise[f]
@@ -90,31 +94,32 @@ def evaluate(
             by_mean = pull[i]
             for j in range(n):
                 by_covariance = 0.5 * (pull[i] * pull[j] - inverse[i, j])
-                d_moved[f, at[i]] += 2.0 * by_covariance * fixed[2] * slope[f] ** 2 * moved[f, at[j]]
-                d_slope[f] += by_covariance * 2.0 * fixed[2] * slope[f] * moved[f, at[i]] * moved[f, at[j]]
+                d_moved[f, at[i]] += 2.0 * by_covariance * squared * slope[f] ** 2 * moved[f, at[j]]
+                d_slope[f] += by_covariance * 2.0 * squared * slope[f] * moved[f, at[i]] * moved[f, at[j]]
+                d_squared += by_covariance * slope[f] ** 2 * moved[f, at[i]] * moved[f, at[j]]
                 d_walk[curve] += by_covariance * min(-x[f, at[i]], -x[f, at[j]])
                 if i == j:
                     d_noise[f] += by_covariance
             d_moved[f, at[i]] += by_mean * slope[f]
             d_slope[f] += by_mean * moved[f, at[i]]
-    return log_likelihood, d_moved, d_slope, d_walk, d_noise
+    return log_likelihood, d_moved, d_slope, d_walk, d_noise, 2.0 * spread * d_squared
 
 
 class PathLikelihood(WithGradient):
-    """`evaluate` in a PyTensor graph; the parameters are the first four inputs."""
+    """`evaluate` in a PyTensor graph; the parameters are the first five inputs."""
 
-    n_parameters = 4
+    n_parameters = 5
     evaluate = staticmethod(evaluate)
 
 
 @register_funcify_default_op_cache_key(PathLikelihood)  # type: ignore[untyped-decorator]
 def _compiled(op: PathLikelihood, node: Apply, **kwargs: Any) -> Any:
     @numba_dispatch.numba_njit
-    def path_likelihood(moved, slope, walk, noise, fixed, x, seen, variance, family):  # type: ignore[no-untyped-def]
-        value, by_moved, by_slope, by_walk, by_noise = evaluate(
-            moved, slope, walk, noise, fixed, x, seen, variance, family
+    def path_likelihood(moved, slope, walk, noise, spread, fixed, x, seen, variance, family):  # type: ignore[no-untyped-def]
+        value, by_moved, by_slope, by_walk, by_noise, by_spread = evaluate(
+            moved, slope, walk, noise, spread.item(), fixed, x, seen, variance, family
         )
-        return np.array(value), by_moved, by_slope, by_walk, by_noise
+        return np.array(value), by_moved, by_slope, by_walk, by_noise, np.array(by_spread)
 
     return path_likelihood, version_of(__name__)
 
@@ -124,8 +129,8 @@ _likelihood = PathLikelihood()
 
 def log_likelihood(seen: Any, *parameters_and_data: Any) -> Any:
     """Log density of `seen`, a scalar; arguments after it as `evaluate` has them, without it."""
-    moved, slope, walk, noise, fixed, x, variance, family = parameters_and_data
-    return _likelihood(moved, slope, walk, noise, fixed, x, seen, variance, family)[0]
+    moved, slope, walk, noise, spread, fixed, x, variance, family = parameters_and_data
+    return _likelihood(moved, slope, walk, noise, spread, fixed, x, seen, variance, family)[0]
 
 
 def random(
@@ -133,6 +138,7 @@ def random(
     slope: FloatArray,
     walk: FloatArray,
     noise: FloatArray,
+    spread: FloatArray,
     fixed: FloatArray,
     x: FloatArray,
     variance: FloatArray,
@@ -144,7 +150,7 @@ def random(
     rng = np.random.default_rng() if rng is None else rng
     curves, rungs = variance.shape
     level = fixed[0] + np.sqrt(fixed[1]) * rng.standard_normal((curves, 1))
-    slopes = slope[family, None] * (1 + np.sqrt(fixed[2]) * rng.standard_normal((curves, 1)))
+    slopes = slope[family, None] * (1 + spread * rng.standard_normal((curves, 1)))
     steps = np.sqrt(np.maximum(x[:, :-1] - x[:, 1:], 0))[family] * rng.standard_normal((curves, rungs - 1))
     own = np.concatenate([np.zeros((curves, 1)), np.cumsum(steps, axis=1)], axis=1) * np.sqrt(walk)[:, None]
     scatter = np.sqrt(variance + noise[family, None]) * rng.standard_normal((curves, rungs))

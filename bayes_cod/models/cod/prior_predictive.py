@@ -59,7 +59,7 @@ def prior_curves(
         return np.asarray(path - path[:, [int(np.argmin(np.abs(x)))]])
 
     slope = np.exp(normal(p.slope_mean, p.slope_sd)) * normal(1.0, p.slope_spread)
-    scale = np.exp(normal(p.walk_mean, p.walk_sd) + normal(0.0, p.walk_spread))
+    scale = np.exp(normal(p.walk_mean, p.walk_sd)) * np.abs(normal(0.0, 1.0))
     moved = bent(x, normal(p.curvature_mean, p.curvature_sd)) + p.shared_walk * walk()
     theta = normal(p.level_mean, p.level_sd) + slope * moved + scale * walk()
     return xr.DataArray(

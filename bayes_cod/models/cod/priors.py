@@ -43,9 +43,8 @@ class Priors(Hyperparameters):
     curvature_mean, curvature_sd
         c of a family's path ``X(x) = (1 - exp(-2 c x)) / (2 c)``, near ``x - c x^2``, Normal.
     walk_mean, walk_sd
-        Log of a family's typical scale of the benchmarks' own walks, theta per root decade, Normal.
-    walk_spread
-        Standard deviation of the log scales of the benchmarks around it.
+        Log of a family's scale of the benchmarks' own walks, theta per root decade, Normal; a benchmark's own scale is
+        half-normal of that scale.
     shared_walk
         Scale of the walk that all benchmarks share, decades per root decade.
     noise_mean, noise_sd
@@ -77,7 +76,6 @@ class Priors(Hyperparameters):
     curvature_sd: float = _shipped("curvature_sd")
     walk_mean: float = _shipped("walk_mean")
     walk_sd: float = _shipped("walk_sd")
-    walk_spread: float = _shipped("walk_spread")
     shared_walk: float = _shipped("shared_walk")
     noise_mean: float = _shipped("noise_mean")
     noise_sd: float = _shipped("noise_sd")

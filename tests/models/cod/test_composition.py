@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from bayes_cod.models.cod.clusters import REST, WHOLE, Cluster, cluster_questions
 from bayes_cod.models.cod.composition import Composition, compose
+from bayes_cod.models.cod.forecaster import SAMPLER
 from bayes_cod.models.cod.observations import Observations, observe
 from bayes_cod.models.cod.predict import Draws
 from bayes_cod.models.cod.priors import Priors
@@ -38,7 +39,7 @@ def made(path: np.ndarray = RISING) -> tuple[Observations, Composition]:
     }
     clusters = [Cluster("arith", name, (), 0.2, n, np.rint(n * p).astype(int)) for name, p in of.items()]
     clusters += [Cluster(name, WHOLE, (), 1.0, n, n // 2) for name in ("flat", "logic")]
-    return seen, compose(clusters, seen, known(seen, path), np.random.default_rng(0))
+    return seen, compose(clusters, seen, known(seen, path), SAMPLER, 0, np.random.default_rng(0))
 
 
 def test_classes_are_found() -> None:
@@ -66,7 +67,7 @@ def test_one_cluster_is_its_benchmark() -> None:
 def test_the_map_is_monotone_between_fixed_ends(floor: float) -> None:
     _, found = made()
     subset = np.linspace(floor, 1, 21)
-    full = found.full_of_subset(subset, np.full(3, floor))
+    full = found.full_of_subset(subset, np.full(3, floor), np.random.default_rng(3))
     assert (np.diff(full, axis=1) >= -1e-12).all()
     np.testing.assert_allclose(full[:, 0], floor, atol=1e-9)
     np.testing.assert_allclose(full[:, -1], 1, atol=1e-9)

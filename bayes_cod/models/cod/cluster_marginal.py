@@ -1,0 +1,106 @@
+"""The likelihood of clusters with their levels, ratios and classes summed out, and its derivatives.
+
+Written out for the same reason as that of paths (`marginal`): a graph of it takes many times as long to compile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from pytensor.graph.basic import Apply
+from pytensor.link.numba.dispatch import basic as numba_dispatch
+from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+
+from bayes_cod.models.common.with_gradient import WithGradient, version_of
+
+
+@numba.njit(cache=True)
+def evaluate(
+    log_shares: Any, mean: Any, spread: Any, log_noise: Any, tables: Any, owner: Any, log_ratios: Any, log_noises: Any
+) -> Any:
+    """Log likelihood of all clusters' answers and its derivatives by the first four inputs.
+
+    Parameters
+    ----------
+    log_shares
+        Log probabilities of the classes law, flat, irregular ``(class,)``.
+    mean
+        Mean log ratio of each benchmark ``(benchmark,)``.
+    spread
+        Standard deviation of log ratios within a benchmark, a scalar.
+    log_noise
+        Log of the clusters' noise, a scalar; between those of the grid log likelihoods are interpolated.
+    tables
+        Log likelihoods with levels summed out ``(cluster, noise, option)``: all ratios, flat, irregular.
+    owner
+        Benchmark of each cluster ``(cluster,)``; below 0 there is none.
+    log_ratios, log_noises
+        The grids, even.
+    """
+    ratios, last = len(log_ratios), len(log_noises) - 1
+    d_shares, d_mean, d_spread, d_noise = np.zeros(3), np.zeros_like(mean), 0.0, 0.0
+    step = log_noises[1] - log_noises[0]
+    place = min(max((log_noise - log_noises[0]) / step, 0.0), float(last))
+    inside = 0.0 < place < last
+    low = min(int(place), last - 1)
+    weight = place - low
+    prior, by_mean, by_spread = np.zeros((3, len(mean), ratios))
+    for b in range(len(mean)):
+        away = (log_ratios - mean[b]) / spread
+        log = -0.5 * away**2
+        top = log.max()
+        prior[b] = log - top - np.log(np.exp(log - top).sum())
+        share = np.exp(prior[b])
+        by_mean[b] = (away - (share * away).sum()) / spread
+        by_spread[b] = (away**2 - (share * away**2).sum()) / spread
+    value = 0.0
+    for k in range(len(tables)):
+        b = owner[k]
+        if b < 0:
+            continue
+        log = (1.0 - weight) * tables[k, low] + weight * tables[k, low + 1]
+        log[:ratios] += prior[b] + log_shares[0]
+        log[ratios] += log_shares[1]
+        log[ratios + 1] += log_shares[2]
+        top = log.max()
+        share = np.exp(log - top)
+        total = share.sum()
+        value += top + np.log(total)
+        share /= total
+        d_shares[0] += share[:ratios].sum()
+        d_shares[1] += share[ratios]
+        d_shares[2] += share[ratios + 1]
+        d_mean[b] += (share[:ratios] * by_mean[b]).sum()
+        d_spread += (share[:ratios] * by_spread[b]).sum()
+        if inside:
+            d_noise += (share * (tables[k, low + 1] - tables[k, low])).sum() / step
+    return value, d_shares, d_mean, d_spread, d_noise
+
+
+class ClusterLikelihood(WithGradient):
+    """`evaluate` in a PyTensor graph; the parameters are the first four inputs."""
+
+    n_parameters = 4
+    evaluate = staticmethod(evaluate)
+
+
+@register_funcify_default_op_cache_key(ClusterLikelihood)  # type: ignore[untyped-decorator]
+def _compiled(op: ClusterLikelihood, node: Apply, **kwargs: Any) -> Any:
+    @numba_dispatch.numba_njit
+    def cluster_likelihood(log_shares, mean, spread, log_noise, tables, owner, log_ratios, log_noises):  # type: ignore[no-untyped-def]
+        value, by_shares, by_mean, by_spread, by_noise = evaluate(
+            log_shares, mean, spread.item(), log_noise.item(), tables, owner, log_ratios, log_noises
+        )
+        return np.array(value), by_shares, by_mean, np.array(by_spread), np.array(by_noise)
+
+    return cluster_likelihood, version_of(__name__)
+
+
+_likelihood = ClusterLikelihood()
+
+
+def log_likelihood(*parameters_and_data: Any) -> Any:
+    """A scalar of the graph; arguments as `evaluate` has them."""
+    return _likelihood(*parameters_and_data)[0]
