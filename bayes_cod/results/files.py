@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import math
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import InputError, cannot_write
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a text that a spreadsheet takes for a formula."""
@@ -43,7 +42,7 @@ def check_folder(out: Path, names: str = "a folder to write to") -> None:
             if place.is_symlink():
                 raise InputError("this link leads nowhere; choose another folder", file=place)
     except (OSError, ValueError) as error:
-        raise _cannot_write(out, error) from None
+        raise cannot_write(out, error) from None
 
 
 def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str, ...] = ()) -> None:
@@ -82,7 +81,7 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        raise _cannot_write(out, error) from None
+        raise cannot_write(out, error) from None
     finally:
         if not done:
             _remove(made)
@@ -99,13 +98,6 @@ def _remove(folders: list[Path]) -> None:
             folder.rmdir()
         except OSError:
             return  # not empty: another process has written there
-
-
-def _cannot_write(out: Path, error: OSError | ValueError) -> InputError:
-    reason = getattr(error, "strerror", None) or str(error)
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return InputError(f"the disk is full ({reason}); free space or choose another folder", file=out)
-    return InputError(f"cannot be written to ({reason}); choose another folder", file=out)
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> None:
