@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says where a disk, or the share of a user, is full."""
+
+
 class BayesCodError(Exception):
     """Base of all errors raised on purpose by this package."""
 
@@ -68,7 +72,7 @@ class InputErrors(InputError):
 def cannot_write(place: Path, error: OSError | ValueError) -> InputError:
     """What to tell of a place that can't be written to: above all whether the disk is full."""
     reason = getattr(error, "strerror", None) or str(error)
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+    if getattr(error, "errno", None) in FULL:
         return InputError(f"the disk is full ({reason}); free space or choose another folder", file=place)
     return InputError(f"cannot be written to ({reason}); choose another folder", file=place)
 

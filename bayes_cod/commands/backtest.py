@@ -250,8 +250,7 @@ def _writers(
     from bayes_cod.report.backtest import backtest_page
 
     writers: dict[str, Writer] = {
-        # times are not reproducible and have a file of their own, so that the same command writes the same cells.csv
-        "cells.csv": lambda file: write_csv(cells.drop(columns="seconds"), file),
+        # times are not reproducible, so they are no column of cells.csv, which the same command writes again
         "seconds.csv": lambda file: write_csv(cells[JOB].drop_duplicates(), file),
         "summary.csv": lambda file: write_csv(table, file),
         "report.html": lambda file: write_text(backtest_page(cells, common, overall), file),
@@ -266,6 +265,7 @@ def _writers(
         writers["error_by_distance.png"] = lambda file: _png(plots.plot_error_by_distance(common, answered), file)
     if overall["skill"].notna().any():
         writers["skill.png"] = lambda file: _png(plots.plot_skill(overall), file)
+    writers["cells.csv"] = lambda file: write_csv(cells.drop(columns="seconds"), file)
     return writers
 
 

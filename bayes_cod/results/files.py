@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,10 @@ def check_folder(out: Path, names: str = "a folder to write to") -> None:
 def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str, ...] = ()) -> None:
     """Write files into a folder: all are complete before the first appears there.
 
+    The last one says that the others are there: an earlier run's is removed before any is moved, and the new one is moved
+    after all others. A process that is killed in between leaves a folder without it, and never files of two runs; so do
+    two processes that write to one folder, for one waits until the other's files are in place.
+
     They are written inside the folder itself, under a hidden name, and moved to their places: a folder may be a
     mounted volume, to which nothing can be moved from outside, or have a parent that can't be written to.
 
@@ -56,7 +62,7 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
     out
         Folder; made if missing. Its other files stay.
     writers
-        What writes each file, given the path to write to.
+        What writes each file, given the path to write to; at least one. The last is what a reader asks for first.
     known
         Names that an earlier run may have left there; those not written now are removed, so that no two runs mix.
 
@@ -73,10 +79,12 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
         try:
             for name, write in writers.items():
                 write(part / name)
-            for name in writers:
-                (part / name).replace(out / name)
-            for name in set(known) - set(writers):
-                (out / name).unlink(missing_ok=True)
+            *others, last = writers
+            with _alone(out):
+                for name in {last, *known} - set(others) if others else ():
+                    (out / name).unlink(missing_ok=True)
+                for name in (*others, last):
+                    (part / name).replace(out / name)
             done = True
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -85,6 +93,18 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
     finally:
         if not done:
             _remove(made)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes of this function, where the file system has locks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _missing(out: Path) -> list[Path]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ import xarray as xr
 
 from bayes_cod.caches import use_writable_caches
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import check_folder, write_netcdf, write_together
+from bayes_cod.results.files import Writer, check_folder, write_netcdf, write_together
 
 
 def test_files_are_staged_inside_the_folder_itself(tmp_path: Path) -> None:
@@ -45,6 +47,59 @@ def test_nothing_is_left_where_a_writer_fails(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         write_together(out, {"b.txt": full}, known=("mine.txt",))
     assert [file.name for file in out.iterdir()] == ["mine.txt"]
+
+
+def test_a_process_killed_between_files_leaves_none_that_a_reader_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of(run: str) -> dict[str, Writer]:
+        return {name: lambda file: file.write_text(run) for name in ("a.txt", "b.txt", "last.txt")}
+
+    write_together(tmp_path, of("first"))
+    whole, moves = Path.replace, []
+
+    def killed(file: Path, to: Path) -> Path:
+        moves.append(to.name)
+        if len(moves) == 2:
+            raise SystemExit
+        return whole(file, to)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(SystemExit):
+        write_together(tmp_path, of("second"))
+    assert moves == ["a.txt", "b.txt"] and not (tmp_path / "last.txt").exists()
+
+
+def test_a_single_file_is_replaced_and_never_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "report.html").write_text("first")
+
+    def killed(file: Path, to: Path) -> Path:
+        raise SystemExit
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(SystemExit):
+        write_together(tmp_path, {"report.html": lambda file: file.write_text("second")})
+    assert (tmp_path / "report.html").read_text() == "first"
+
+
+def test_two_that_write_to_one_folder_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.replace
+
+    def slowly(file: Path, to: Path) -> Path:
+        time.sleep(0.02)
+        return whole(file, to)
+
+    monkeypatch.setattr(Path, "replace", slowly)
+    names = [f"{number}.txt" for number in range(6)]
+    both = [
+        Thread(target=write_together, args=(tmp_path, {n: lambda file, w=who: file.write_text(w) for n in names}))
+        for who in ("one", "two")
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert len({(tmp_path / name).read_text() for name in names}) == 1
 
 
 def test_a_folder_that_can_not_be_written_to_is_refused_before_the_work(
