@@ -10,7 +10,6 @@ import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What the system says where a disk, or the share of a user, is full."""
 

@@ -21,7 +21,7 @@ ARRIVAL = 60
 
 
 def parallel(n_jobs: int | None, order: Literal["generator", "generator_unordered"]) -> joblib.Parallel:
-    """joblib's loop over large tasks; the processes that it starts leave an interrupt to this one, and end with it.
+    """Joblib's loop over large tasks; the processes that it starts leave an interrupt to this one, and end with it.
 
     Parameters
     ----------

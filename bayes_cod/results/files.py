@@ -50,9 +50,9 @@ def check_folder(out: Path, names: str = "a folder to write to") -> None:
 def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str, ...] = ()) -> None:
     """Write files into a folder: all are complete before the first appears there.
 
-    The last one says that the others are there: an earlier run's is removed before any is moved, and the new one is moved
-    after all others. A process that is killed in between leaves a folder without it, and never files of two runs; so do
-    two processes that write to one folder, for one waits until the other's files are in place.
+    The last one says that the others are there: an earlier run's is removed before any is moved, and the new one is
+    moved after all others, so that a process killed in between leaves a folder without it. Of two processes that write
+    to one folder, one waits until the other's files are in place.
 
     They are written inside the folder itself, under a hidden name, and moved to their places: a folder may be a
     mounted volume, to which nothing can be moved from outside, or have a parent that can't be written to.

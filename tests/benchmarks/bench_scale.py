@@ -34,7 +34,9 @@ print(json.dumps([code, seconds, time.process_time(), most]), file=sys.stderr)
 """
 
 
-def make_ladder(folder: Path, benchmarks: int = 100, questions: int = 100_000, rungs: int = 10, trials: int = 8) -> None:
+def make_ladder(
+    folder: Path, benchmarks: int = 100, questions: int = 100_000, rungs: int = 10, trials: int = 8
+) -> None:
     """Questions of several kinds in each benchmark, an eighth irregular; ten rungs and a larger model as the target."""
     rng = np.random.default_rng(0)
     flops = np.logspace(18, 21, rungs)

@@ -7,8 +7,7 @@ import pytest
 from numba.core.caching import IndexDataCacheFile
 from sklearn.cluster import MeanShift, estimate_bandwidth
 
-from bayes_cod.difficulty import OUTLIER, DifficultyMeanShift, ImprovedMeanShift
-from bayes_cod.difficulty import balls
+from bayes_cod.difficulty import OUTLIER, DifficultyMeanShift, ImprovedMeanShift, balls
 from bayes_cod.difficulty.balls import WeightedPoints
 from bayes_cod.difficulty.meanshift import canonical_rows, estimate_radius
 from bayes_cod.errors import InputError

@@ -1,4 +1,4 @@
-"""Files of a result: staged where they will lie, all or none, and nothing asked of a machine that it can't give."""
+"""Files of a result: staged where they will lie, all or none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayes_cod.caches import use_writable_caches
 from bayes_cod.errors import InputError
 from bayes_cod.results.files import Writer, check_folder, write_netcdf, write_together
 
@@ -132,24 +131,6 @@ def test_draws_are_written_by_plain_writes(tmp_path: Path, monkeypatch: pytest.M
     if Path("/dev/full").exists():
         with pytest.raises(OSError, match="No space left"):
             write_netcdf(data, Path("/dev/full"))
-
-
-@pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all"])
-def test_caches_move_where_home_is_no_folder(home: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", home)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    for name in ("MPLCONFIGDIR", "NUMBA_CACHE_DIR", "PYTENSOR_FLAGS", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    folder = use_writable_caches()
-    assert folder is not None and folder.is_relative_to(tmp_path)
-    assert os.environ["MPLCONFIGDIR"].startswith(str(folder))
-    assert os.environ["PYTENSOR_FLAGS"] == f"base_compiledir={folder / 'pytensor'}"
-
-
-def test_caches_stay_where_home_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert use_writable_caches() is None
 
 
 def command(*arguments: object, **environment: str) -> list[object]:
