@@ -19,7 +19,7 @@ from bayes_cod.evaluation.calibration import Ranked, judge, simulate_ranks
 from bayes_cod.evaluation.workers import cluster
 from bayes_cod.models.cod import simulation as cod
 from bayes_cod.models.flp import simulation as flp
-from bayes_cod.models.flpm import simulation as flpm
+from bayes_cod.models.flpm.losses import simulation as flpm
 from bayes_cod.plots.calibration import plot_ranks
 
 MODELS: dict[str, Callable[[int], Ranked]] = {
