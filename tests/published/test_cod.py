@@ -63,6 +63,9 @@ def test_predictable_share_leaves_out_flat_and_irregular_questions() -> None:
     assert facts["predictable_share"] == pytest.approx(120 / 180)
     assert facts["n_clusters"] == 4
     assert facts["n_extrapolated"] == 3
+    assert "sampled" not in facts
+    few_seeds = COD(ImprovedMeanShift(max_seeds=20)).fit(item_ladder(rates))
+    assert "from a sample of the questions" in few_seeds.solutions_[0].facts["sampled"]
 
 
 def test_nothing_extrapolates_falls_back_on_one_law_and_says_so() -> None:
