@@ -7,6 +7,7 @@ import reference_laws
 from synthetic import FLOPS, TARGET, item_ladder, models
 
 from bayes_cod import laws
+from bayes_cod.difficulty import ImprovedMeanShift
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.published import COD, Filter, make
