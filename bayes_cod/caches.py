@@ -1,12 +1,19 @@
-"""Caches of the libraries below: moved to a temporary folder where the home folder can't hold them."""
+"""Caches of the libraries below, compiled code above all: moved to a temporary folder where home can't hold them.
+
+Matplotlib, Numba and PyTensor look for their folders when they are first imported, and PyTensor fails where it can't
+make its own: hence the choice before that. Numba replaces whole files, so that processes may use a folder at once.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
+FLAGS = "PYTENSOR_FLAGS"
+_SETTING = "base_compiledir"
 _FOLDERS = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba", "XDG_CACHE_HOME": "cache"}
 
 
@@ -22,16 +29,44 @@ def use_writable_caches() -> Path | None:
     """
     if _is_usable(_home()):
         return None
-    folder = Path(tempfile.gettempdir()) / f"bayes_cod_caches_{os.getuid()}"
-    if not _is_own(folder):
-        folder = Path(tempfile.mkdtemp(prefix="bayes_cod_caches_"))
+    folder = temporary_folder()
     for variable, name in _FOLDERS.items():
         os.environ.setdefault(variable, str(folder / name))
-    flags = os.environ.get("PYTENSOR_FLAGS", "")
-    if "base_compiledir" not in flags:
-        own = f"base_compiledir={folder / 'pytensor'}"
-        os.environ["PYTENSOR_FLAGS"] = f"{flags},{own}" if flags else own
+    _keep_compiled_code_in(folder)
     return folder
+
+
+def use_writable_compile_cache() -> None:
+    """Point PyTensor to a temporary folder where its own in the home folder can't be written to, as on a full disk.
+
+    Unless it is loaded, or the user named a folder.
+    """
+    if "pytensor" not in sys.modules and not writable(Path("~/.pytensor").expanduser()):
+        _keep_compiled_code_in(temporary_folder())
+
+
+def _keep_compiled_code_in(folder: Path) -> None:
+    flags = [flag for flag in os.environ.get(FLAGS, "").split(",") if flag]
+    if not any(_SETTING in flag for flag in flags):
+        os.environ[FLAGS] = ",".join([*flags, f"{_SETTING}={folder / 'pytensor'}"])
+
+
+def writable(folder: Path) -> bool:
+    """Whether a file can be written in a folder, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
+            file.flush()
+    except OSError:
+        return False
+    return True
+
+
+def temporary_folder() -> Path:
+    """A folder among temporary files that is the user's alone; a new one where another user has taken its name."""
+    folder = Path(tempfile.gettempdir()) / f"bayes-cod-{os.getuid()}"
+    return folder if _is_own(folder) else Path(tempfile.mkdtemp(prefix="bayes-cod-"))
 
 
 def _home() -> Path | None:

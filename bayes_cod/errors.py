@@ -6,8 +6,12 @@ expected and what to do. `exit_code` is what the command line returns.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says where a disk, or the share of a user, is full."""
 
 
 class BayesCodError(Exception):
@@ -62,6 +66,14 @@ class InputErrors(InputError):
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = tuple(faults)
         self.file, self.row, self.column = first.file, first.row, first.column
+
+
+def cannot_write(place: Path, error: OSError | ValueError) -> InputError:
+    """What to tell of a place that can't be written to: above all whether the disk is full."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) in FULL:
+        return InputError(f"the disk is full ({reason}); free space or choose another folder", file=place)
+    return InputError(f"cannot be written to ({reason}); choose another folder", file=place)
 
 
 class GateError(BayesCodError):

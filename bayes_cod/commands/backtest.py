@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -99,7 +99,8 @@ def backtest(
     dask: Annotated[
         str | None,
         typer.Option(
-            help="Run on a Dask cluster: its scheduler's address. --out must be a folder that all workers reach.",
+            help="Run on a Dask cluster: its scheduler's address or file. --out must be a folder that all workers "
+            "reach, each worker have one thread.",
             metavar="ADDRESS",
         ),
     ] = None,
@@ -136,6 +137,7 @@ def backtest(
         raise InputError(f"--jobs is {jobs}; give a number from 1 to {MOST_JOBS:,}, or -1 for one a core")
     from bayes_cod.evaluation import backtest as run_backtest
     from bayes_cod.evaluation import common_cells, summarise, summary_table
+    from bayes_cod.evaluation.workers import cluster
     from bayes_cod.registry import AUTO, resolve, resolve_auto, with_prior
     from bayes_cod.registry import method as make_method
 
@@ -147,7 +149,7 @@ def backtest(
     taught = {} if learnt is None else {"priors": learnt.record()}  # so a job's key names the prior's contents
     recalibrations = open_recalibrations(recalibrate, names)
     methods = [make_method(name, **(taught if with_prior(name) else {})) for name in names]
-    with _cluster(dask), _bar(out) as progress:
+    with cluster(dask), _bar(out) as progress:
         cells = run_backtest(
             read,
             methods,
@@ -248,8 +250,7 @@ def _writers(
     from bayes_cod.report.backtest import backtest_page
 
     writers: dict[str, Writer] = {
-        # times are not reproducible and have a file of their own, so that the same command writes the same cells.csv
-        "cells.csv": lambda file: write_csv(cells.drop(columns="seconds"), file),
+        # times are not reproducible, so they are no column of cells.csv, which the same command writes again
         "seconds.csv": lambda file: write_csv(cells[JOB].drop_duplicates(), file),
         "summary.csv": lambda file: write_csv(table, file),
         "report.html": lambda file: write_text(backtest_page(cells, common, overall), file),
@@ -264,6 +265,7 @@ def _writers(
         writers["error_by_distance.png"] = lambda file: _png(plots.plot_error_by_distance(common, answered), file)
     if overall["skill"].notna().any():
         writers["skill.png"] = lambda file: _png(plots.plot_skill(overall), file)
+    writers["cells.csv"] = lambda file: write_csv(cells.drop(columns="seconds"), file)
     return writers
 
 
@@ -281,30 +283,12 @@ def _bar(out: Path) -> Iterator[Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    console = errors()
+    plain = nullcontext() if console.is_terminal else stage("fitting and scoring")
     try:
-        with Progress(*columns, console=errors(), transient=True) as bar:
+        with plain, Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("planning", total=None)
             yield lambda done, total, text: bar.update(task, completed=done, total=total, description=text)
     except KeyboardInterrupt:
-        errors().print(f"interrupted; finished jobs are kept in {out / JOBS}, the same command goes on", markup=False)
+        console.print(f"interrupted; finished jobs are kept in {out / JOBS}, the same command goes on", markup=False)
         raise typer.Exit(130) from None
-
-
-@contextmanager
-def _cluster(address: str | None) -> Iterator[None]:
-    """Send joblib's work to a Dask cluster, if there is one."""
-    if address is None:
-        yield
-        return
-    import joblib
-
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError("--dask needs the package distributed: pip install 'bayes-cod[dask]'") from None
-    try:
-        client = Client(address)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at '{address}' ({error}); give its address") from None
-    with client, joblib.parallel_config(backend="dask"):
-        yield

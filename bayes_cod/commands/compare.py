@@ -31,7 +31,7 @@ def compare(
     """
     from bayes_cod.report.compare import compare_page, compared, left_out
     from bayes_cod.results import Result
-    from bayes_cod.results.files import write_text
+    from bayes_cod.results.files import write_text, write_together
 
     with stage("reading"):
         names = short_names(runs)
@@ -41,10 +41,8 @@ def compare(
         if out.is_dir():
             raise InputError("is a folder; give `out` a file to write", file=out)
         with stage(f"writing {out}"):
-            try:
-                write_text(compare_page(results), out)
-            except OSError as error:
-                raise InputError(f"cannot be written ({error.strerror}); give another `out`", file=out) from None
+            page = compare_page(results)
+            write_together(out.absolute().parent, {out.name: lambda place: write_text(page, place)})
     notes = left_out(results)
     answer({"scores": table.to_dict("records"), "notes": notes, "out": None if out is None else str(out)})
     for target, own in table.groupby("target", sort=False):

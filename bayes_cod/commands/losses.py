@@ -110,7 +110,7 @@ def _from_mixtures(
 ) -> tuple[DataFrame, DataFrame, dict[str, Any]]:
     """Losses of every domain by the first stage of Bayesian FLP-M, diagnostics, and what is recorded."""
     model = fit_losses(used, checkpoints, draws, chains, seed)
-    from bayes_cod.models.flpm.table import loss_table
+    from bayes_cod.models.flpm.losses.table import loss_table
 
     points, notes = model.points(asked)
     gate = model.judge(points, [f"target {one.name}" for one in asked])

@@ -52,7 +52,7 @@ def report(
     from bayes_cod.report import build_report
     from bayes_cod.report.text import report_json, report_markdown
     from bayes_cod.results import Result
-    from bayes_cod.results.files import as_json, write_text
+    from bayes_cod.results.files import as_json, write_text, write_together
 
     wanted = read_thresholds(threshold) or None
     with stage(f"reading {run}"):
@@ -68,10 +68,7 @@ def report(
             text = report_markdown(result, thresholds=wanted, cells=cells)
         else:
             text = as_json(report_json(result, thresholds=wanted, cells=cells))
-        try:
-            write_text(text, file)
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror}); give another `out`", file=file) from None
+        write_together(file.absolute().parent, {file.name: lambda place: write_text(text, place)})
     if wants_json():
         answer({**report_json(result, thresholds=wanted, cells=cells), "out": str(file)})
     screen().print(f"report: {file}", markup=False, soft_wrap=True)

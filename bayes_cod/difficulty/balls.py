@@ -131,16 +131,12 @@ class WeightedPoints:
             Means [ball, dimension], the centre itself where the ball is empty; weights [ball].
         """
         sums = np.zeros((len(centres), centres.shape[1] + 1))
-        _ball_sums(
-            np.ascontiguousarray(centres, dtype=float),
-            radius**2,
-            self._lower,
-            self._upper,
-            self._totals,
-            self._coordinates,
-            self._weights,
-            sums,
-        )
+        balls = np.ascontiguousarray(centres, dtype=float), radius**2
+        points = self._lower, self._upper, self._totals, self._coordinates, self._weights
+        try:
+            _ball_sums(*balls, *points, sums)
+        except OSError:  # the disk is too full to keep the machine code; it is in memory all the same
+            _ball_sums(*balls, *points, sums)
         mass = sums[:, -1]
         means = np.array(centres, dtype=float)
         found = mass > 0

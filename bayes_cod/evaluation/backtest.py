@@ -15,6 +15,7 @@ from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import COLUMNS
 from bayes_cod.evaluation.jobs import Job, load, make_job, run_batch
 from bayes_cod.evaluation.recalibration import Recalibration
+from bayes_cod.evaluation.workers import parallel
 from bayes_cod.forecasts import Forecaster, Method
 from bayes_cod.forecasts.forecaster import Taught
 from bayes_cod.ladder import Ladder
@@ -51,8 +52,9 @@ def backtest(
     (method, family, cut) are kept in `folder`; a run that was interrupted goes on from there and gives the same
     numbers, whatever the order of jobs or their number at a time.
 
-    Inside ``with joblib.parallel_config(backend="dask"):`` (after ``dask.distributed.Client(...)``) and with
-    `n_jobs` left out, the jobs run on the Dask cluster; `folder` must then be one that all its workers reach.
+    Inside ``with bayes_cod.evaluation.workers.cluster(address):`` and with `n_jobs` left out, the jobs run on a Dask
+    cluster; `folder` must then be one that all its workers reach. A worker may be lost in the middle: another goes on,
+    and does no finished job again.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def backtest(
         for method in methods
         for split in splits
     ]
-    store = None if folder is None else Path(folder)
+    store = None if folder is None else Path(folder).absolute()  # workers may be elsewhere
     results = _resume(jobs, store)
     report = progress or _silent
     report(len(results), len(jobs), f"{len(results)} of {len(jobs)} jobs were done before")
@@ -184,8 +186,8 @@ def _run(
     def task(number: int, batch: list[Job]) -> Any:
         return joblib.delayed(_numbered)(number, batch, view(batch[0].split.family), folder)
 
-    parallel = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
-    for number, tables in parallel(task(number, batch) for number, batch in enumerate(batches)):
+    run = parallel(n_jobs, "generator_unordered")
+    for number, tables in run(task(number, batch) for number, batch in enumerate(batches)):
         yield batches[number], tables
 
 

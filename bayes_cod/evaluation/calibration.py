@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 import pandas as pd
 from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
 from bayes_cod.errors import InputError
+from bayes_cod.evaluation.workers import parallel
 
 type FloatArray = NDArray[np.float64]
 
@@ -54,9 +56,15 @@ def rank_all(quantities: Mapping[str, tuple[float, FloatArray]], rng: np.random.
 
 
 def simulate_ranks(
-    one: Callable[[int], Ranked], simulations: int, progress: Callable[[int], None] | None = None
+    one: Callable[[int], Ranked],
+    simulations: int,
+    progress: Callable[[int], None] | None = None,
+    *,
+    n_jobs: int | None = None,
 ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """Ranks of simulation after simulation; `one` is given its number, to be used as the seed.
+
+    They run on a Dask cluster inside ``with bayes_cod.evaluation.workers.cluster(address):``.
 
     Parameters
     ----------
@@ -66,6 +74,8 @@ def simulate_ranks(
         How many.
     progress
         Called with the number of simulations done.
+    n_jobs
+        Simulations at a time, as joblib counts them; 1 where not given and no `parallel_config` is active.
 
     Returns
     -------
@@ -80,8 +90,8 @@ def simulate_ranks(
     if simulations < 1:
         raise InputError(f"{simulations} simulations were asked for; give at least 1")
     rows, passed = [], []
-    for number in range(simulations):
-        ranks, gate = one(number)
+    run = parallel(n_jobs, "generator")
+    for number, (ranks, gate) in enumerate(run(joblib.delayed(one)(number) for number in range(simulations))):
         rows.append(dict(ranks))
         passed.append(gate)
         if progress is not None:

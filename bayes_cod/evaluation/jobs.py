@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 import bayes_cod
 from bayes_cod import published
-from bayes_cod.errors import GateError, InputError
+from bayes_cod.errors import GateError, InputError, cannot_write
 from bayes_cod.evaluation.cells import COLUMNS, COVERED, OK, REFUSED, UNUSABLE, WIDTH
 from bayes_cod.evaluation.recalibration import SUFFIX, Recalibration
 from bayes_cod.forecasts import Forecast, Method, fit_and_forecast
@@ -27,7 +27,8 @@ from bayes_cod.scoring import proper as scores
 
 # Parts of the package that can't change a forecast or its scores (what readers make of files is in the data hash).
 _NO_INFLUENCE = (
-    *("cli.py", "ladder/inspection.py", "ladder/request.py", "evaluation/summary.py", "scoring/standard_errors.py"),
+    *("cli.py", "ladder/inspection.py", "ladder/request.py", "scoring/standard_errors.py"),
+    *("evaluation/calibration.py", "evaluation/summary.py", "evaluation/workers.py"),
     *("commands/", "datasets/", "decisions/", "monitor/", "plots/", "readers/", "report/", "results/"),
 )
 # Parts that the published methods don't import, so that work on the models leaves their finished jobs valid.
@@ -127,6 +128,8 @@ def code_version(published: bool = False) -> str:
 def run_batch(jobs: Sequence[Job], view: View, folder: Path | None) -> list[pd.DataFrame]:
     """Run jobs of one family one after the other in this process, keeping each when it is done.
 
+    A job that is in the folder already is read and not run: a batch whose worker was lost is started again by another.
+
     Parameters
     ----------
     jobs
@@ -143,9 +146,11 @@ def run_batch(jobs: Sequence[Job], view: View, folder: Path | None) -> list[pd.D
     """
     results = []
     for job in jobs:
-        result = run_job(job, view)
-        if folder is not None:
-            _keep(result, folder / f"{job.key}.parquet")
+        result = None if folder is None else load(job, folder)
+        if result is None:
+            result = run_job(job, view)
+            if folder is not None:
+                _keep(result, folder / f"{job.key}.parquet")
         results.append(result)
     return results
 
@@ -199,9 +204,14 @@ def load(job: Job, folder: Path) -> pd.DataFrame | None:
 
 
 def _keep(result: pd.DataFrame, file: Path) -> None:
-    part = file.with_suffix(f".{os.getpid()}.part")
-    result.to_parquet(part, index=False)
-    part.replace(file)
+    """Write a job's result, complete or not at all, whoever else writes it at the same time."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=file.parent) as part:
+            whole = Path(part) / file.name
+            result.to_parquet(whole, index=False)
+            whole.replace(file)
+    except OSError as error:
+        raise cannot_write(file.parent, error) from None
 
 
 def _score(table: pd.DataFrame, forecast: Forecast, rng: np.random.Generator) -> pd.DataFrame:

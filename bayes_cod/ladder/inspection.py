@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.ladder import SETTING, Ladder
+from bayes_cod.ladder.naming import some
 from bayes_cod.ladder.request import FEWEST_RUNGS
 from bayes_cod.ladder.shared import comparable
 from bayes_cod.ladder.warnings import ladder_warnings, targets_without_compute
@@ -189,17 +189,17 @@ def _problems(ladder: Ladder, families: pd.DataFrame, benchmarks: pd.DataFrame) 
     if len(undisclosed):
         found.append(
             f"{len(undisclosed)} models with results have no compute and serve in no ladder "
-            f"({_some(list(undisclosed['model']))}); add their flops, or params and tokens"
+            f"({some(list(undisclosed['model']))}); add their flops, or params and tokens"
         )
     blank = targets_without_compute(ladder)
     if blank:
         found.append(
-            f"{_some(blank)}: no compute, so no target by name; fill in flops, or params and tokens, or give the "
+            f"{some(blank)}: no compute, so no target by name; fill in flops, or params and tokens, or give the "
             "compute with the forecast"
         )
     sizeless = _targets_without_size(ladder)
     if sizeless:
-        found.append(f"{_some(sizeless)}: no params and tokens, so methods that use both can't forecast it by name")
+        found.append(f"{some(sizeless)}: no params and tokens, so methods that use both can't forecast it by name")
     if not families["forecast"].any():
         found.append(
             f"no family has {FEWEST_RUNGS} models with results to compare and known compute; nothing can be forecast"
@@ -211,15 +211,15 @@ def _problems(ladder: Ladder, families: pd.DataFrame, benchmarks: pd.DataFrame) 
     if len(unknown):
         have = "has" if len(unknown) == 1 else "have"
         many = _many(len(unknown), "benchmark")
-        found.append(f"{many} {have} no chance level; it is estimated ({_some(_full(unknown))})")
+        found.append(f"{many} {have} no chance level; it is estimated ({some(_full(unknown))})")
     flat = benchmarks[benchmarks["highest"] <= benchmarks["chance"] + NEAR_CHANCE]
     if len(flat):
-        found.append(f"{len(flat)} benchmarks never rise {NEAR_CHANCE:.0%} above chance ({_some(_full(flat))})")
+        found.append(f"{len(flat)} benchmarks never rise {NEAR_CHANCE:.0%} above chance ({some(_full(flat))})")
     single = benchmarks[benchmarks["trials_high"] == SINGLE_TRIAL]
     if len(single):
         found.append(
             f"{len(single)} benchmarks have one trial a question, so difficulty is seen coarsely "
-            f"({_some(_full(single))})"
+            f"({some(_full(single))})"
         )
     return found
 
@@ -239,7 +239,3 @@ def _targets_without_size(ladder: Ladder) -> list[str]:
 def _full(rows: pd.DataFrame) -> list[str]:
     names = rows["benchmark"].str.cat(rows["setting"].where(rows["setting"] == "", SETTING + rows["setting"]))
     return [str(name) for name in names]
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

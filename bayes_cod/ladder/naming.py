@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bayes_cod.errors import InputError
 
@@ -69,3 +69,8 @@ _SIZE = re.compile(r"[\-_ .]*\d+(?:\.\d+)?\s*[kmbt]?(?![a-z]).*$", re.IGNORECASE
 def stem(name: str) -> str:
     """A model's name up to the size in it: ``atlas`` of ``atlas-7b``; the whole name where there is none."""
     return _SIZE.sub("", name) or name
+
+
+def some(names: Sequence[str], most: int = 4) -> str:
+    """The first few of many names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import gammaln
 
 from bayes_cod.ladder.ladder import SETTING, Ladder
-from bayes_cod.ladder.naming import alike, stem
+from bayes_cod.ladder.naming import alike, some, stem
 from bayes_cod.ladder.shared import incomplete
 
 CONTRADICTION = 4.0
@@ -96,7 +96,7 @@ def _missing_benchmarks(ladder: Ladder) -> Iterator[str]:
         if shown == 5:
             yield f"{len(lacking) - 5} more groups of rungs lack some benchmark"
             return
-        yield f"{_some(benchmarks)}: no result of {_some(missing)}; forecast from the other rungs"
+        yield f"{some(benchmarks)}: no result of {some(missing)}; forecast from the other rungs"
 
 
 def _identical(ladder: Ladder) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _mixed_families(ladder: Ladder) -> Iterator[str]:
             stems.setdefault(stem(str(name)).casefold(), []).append(str(name))
         groups = {key: names for key, names in stems.items() if len(names) > 1}
         if len(groups) > 1:
-            shown = "; ".join(f"{_some(names, 2)}" for names in list(groups.values())[:3])
+            shown = "; ".join(f"{some(names, 2)}" for names in list(groups.values())[:3])
             yield (
                 f"models without a family bear {len(groups)} names ({shown}); one ladder of all would mix them: add a "
                 "column family"
@@ -212,7 +212,7 @@ def _groups(ladder: Ladder) -> Iterator[str]:
         rows = table[[name, *parts]].dropna()
         if len(rows) and _is_mean(rows[name].to_numpy(), rows[parts].to_numpy(), sizes[parts].to_numpy(dtype=float)):
             yield (
-                f"{name} is the mean of {_some(parts)}; a mean over all benchmarks counts their questions twice, so "
+                f"{name} is the mean of {some(parts)}; a mean over all benchmarks counts their questions twice, so "
                 "forecast the group or its parts"
             )
 
@@ -237,7 +237,3 @@ def _is_mean(group: np.ndarray, parts: np.ndarray, sizes: np.ndarray) -> bool:
     if np.isfinite(sizes).all() and sizes.sum() > 0:
         means.append(parts @ sizes / sizes.sum())
     return any(bool((np.abs(group - mean) <= ROUNDING).all()) for mean in means)
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

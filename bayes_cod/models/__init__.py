@@ -1,5 +1,5 @@
 """The Bayesian models: graphs, priors and the forecasters built on them."""
 
-from bayes_cod.compilation import choose_folder
+from bayes_cod.caches import use_writable_compile_cache
 
-choose_folder()  # before a model imports PyTensor
+use_writable_compile_cache()  # before a model imports PyTensor

@@ -153,7 +153,7 @@ class COD(ItemMethod):
         *fits, whole = fits_and_whole
         kept = [i for i, fit in enumerate(fits) if self.filter is None or self.filter.keeps(fit, problem.flops)]
         if not kept:
-            return _one_cluster(problem, whole, len(fits))
+            return _one_cluster(problem, clusterer, whole, len(fits))
         members = np.isin(labels, clusters.labels[kept])
         weights = clusters.size[kept] / clusters.size[kept].sum()
         laws_kept = [fits[i] for i in kept]
@@ -167,7 +167,7 @@ class COD(ItemMethod):
             predict=lambda target: float(to_full(subset_score(_x(target, largest)))[0]),
             fitted=to_full(subset_score(problem.x)),
             n_params=min(max(law.n_params for law in laws_kept), len(problem) - 1),
-            facts=_facts(problem, float(members.mean()), len(fits), len(kept)),
+            facts=_facts(problem, clusterer, float(members.mean()), len(fits), len(kept)),
         )
 
     def _map(self, problem: ItemProblem, members: np.ndarray) -> Map:
@@ -185,23 +185,27 @@ class COD(ItemMethod):
         return spline_map(subset, full, self.rmse)
 
 
-def _one_cluster(problem: ItemProblem, law: LawFit, n_clusters: int) -> Solution:
+def _one_cluster(problem: ItemProblem, clusterer: Clusterer, law: LawFit, n_clusters: int) -> Solution:
     largest = float(problem.flops[-1])
     return Solution(
         predict=lambda target: float(law(_x(target, largest))[0]),
         fitted=law(problem.x),
         n_params=law.n_params,
-        facts=_facts(problem, 0.0, n_clusters, 0)
+        facts=_facts(problem, clusterer, 0.0, n_clusters, 0)
         | {"fallback": "no cluster passes the filter: one law for the whole benchmark"},
     )
 
 
-def _facts(problem: ItemProblem, share: float, n_clusters: int, n_extrapolated: int) -> dict[str, Any]:
+def _facts(
+    problem: ItemProblem, clusterer: Clusterer, share: float, n_clusters: int, n_extrapolated: int
+) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "predictable_share": share,
         "n_clusters": n_clusters,
         "n_extrapolated": n_extrapolated,
     }
+    if getattr(clusterer, "sampled_", False):
+        facts["sampled"] = "clusters were sought from a sample of the questions, of which there are many different ones"
     trials = float(np.median(problem.n_trials))
     if trials < FEW_TRIALS:
         facts["warning"] = (

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.aggregate import records
 from bayes_cod.readers.base import Log, plain_filter
 
@@ -43,11 +44,6 @@ class Notes:
     def lines(self) -> list[str]:
         """One line a text."""
         return [f"{some(names)}: {text}" if names else text for text, names in self.texts.items()]
-
-
-def some(names: Sequence[str], most: int = 4) -> str:
-    """The first few of many names."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 @dataclass(frozen=True)

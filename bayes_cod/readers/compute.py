@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import some
 
 _FACTORS = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([KMBGT]?)\s*", re.ASCII | re.IGNORECASE)
@@ -216,7 +217,7 @@ def derive_compute(models: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         else:
             continue
         derived.setdefault(formula, []).append(str(row["model"]))
-    notes = [f"compute of {_some(names)}: {formula}" for formula, names in derived.items()]
+    notes = [f"compute of {some(names)}: {formula}" for formula, names in derived.items()]
     return table.assign(flops=flops), notes
 
 
@@ -242,7 +243,3 @@ def _numbers(table: pd.DataFrame, column: str) -> pd.Series:
         except ValueError as error:
             raise InputError(f"{error}; correct it", row=position + 2, column=column) from None
     return pd.Series(values, index=table.index, dtype=float)
-
-
-def _some(names: list[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

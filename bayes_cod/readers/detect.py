@@ -11,7 +11,7 @@ import msgspec
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
-from bayes_cod.readers.choose import some
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.limits import Damaged, decode, read_bytes
 from bayes_cod.readers.logs import read_survey, survey
 from bayes_cod.readers.models_table import is_results_table

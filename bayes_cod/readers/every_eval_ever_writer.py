@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import cannot_write
 from bayes_cod.ladder import Ladder
 
 SCHEMA_VERSION = "0.3.0"
@@ -21,7 +22,7 @@ _UNKNOWN = {"deployment_type": "unknown", "model_availability": "unknown"}
 
 
 def write_every_eval_ever(ladder: Ladder, folder: Path, *, retrieved: int, version: str) -> list[Path]:
-    """Write a ladder's items and scores.
+    """Write a ladder's items and scores: all files are complete before the first appears.
 
     A question is one line with its pass rate as the score; ``metadata`` keeps the counts (``n_trials``, ``n_correct``),
     so that reading the files again gives the same items. Questions' texts are not part of a ladder and stay empty.
@@ -49,14 +50,20 @@ def write_every_eval_ever(ladder: Ladder, folder: Path, *, retrieved: int, versi
     """
     written: list[Path] = []
     items = ladder.items
-    for model in sorted(ladder.evaluated):
-        own = items[items["model"] == model] if items is not None else pd.DataFrame(columns=["benchmark"])
-        scores = ladder.scores[ladder.scores["model"] == model] if ladder.scores is not None else own.iloc[:0]
-        try:
-            written += _write_model(model, own, scores, folder, retrieved, version)
-        except OSError as error:
-            raise InputError(f"cannot be written to ({error.strerror}); choose another folder", file=folder) from None
-    return written
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as name:
+            part = Path(name)
+            for model in sorted(ladder.evaluated):
+                own = items[items["model"] == model] if items is not None else pd.DataFrame(columns=["benchmark"])
+                scores = ladder.scores[ladder.scores["model"] == model] if ladder.scores is not None else own.iloc[:0]
+                written += _write_model(model, own, scores, part, retrieved, version)
+            for file in written:
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (part / file).replace(folder / file)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    return [folder / file for file in written]
 
 
 def _write_model(
@@ -97,19 +104,14 @@ def _write_model(
             "checksum": hashlib.sha256(samples.encode()).hexdigest(),
             "total_rows": len(lines),
         }
-        written.append(_put(target / f"{name}_samples.jsonl", samples))
-    written.append(_put(target / f"{name}.json", json.dumps(record, indent=2, allow_nan=False) + "\n"))
-    return written
+        (target / f"{name}_samples.jsonl").write_text(samples, encoding="utf-8")
+        written.append(place / f"{name}_samples.jsonl")
+    (target / f"{name}.json").write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return [*written, place / f"{name}.json"]
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _put(file: Path, text: str) -> Path:
-    part = file.with_name(f".{file.name}.part")
-    part.write_text(text, encoding="utf-8")
-    return part.replace(file)
 
 
 def _safe(name: str) -> str:

@@ -14,9 +14,10 @@ from joblib import Parallel, delayed
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.aggregate import LogRows
 from bayes_cod.readers.base import Log, Problem, Reader
-from bayes_cod.readers.choose import Notes, Wish, drop_groups, name_variants, pick_metrics, pick_runs, some
+from bayes_cod.readers.choose import Notes, Wish, drop_groups, name_variants, pick_metrics, pick_runs
 from bayes_cod.readers.every_eval_ever import EveryEvalEver
 from bayes_cod.readers.helm import Helm
 from bayes_cod.readers.inspect_ai import InspectAI

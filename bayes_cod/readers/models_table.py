@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError, InputErrors
-from bayes_cod.ladder.naming import FORMULA, LONGEST_NAME
-from bayes_cod.readers.choose import some
+from bayes_cod.ladder.naming import FORMULA, LONGEST_NAME, some
 from bayes_cod.readers.compute import derive_compute
 from bayes_cod.readers.tables import schemas
 from bayes_cod.readers.tables.sheets import read_sheet

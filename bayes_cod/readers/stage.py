@@ -9,12 +9,13 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import FULL, InputError, cannot_write
 from bayes_cod.readers.base import Log, Problem, Reader, RowSink, Source
 from bayes_cod.readers.limits import Damaged, Limits
 
@@ -79,7 +80,7 @@ def stage(job: Job, folder: Path, limits: Limits, *, strict: bool) -> Staged:
     Raises
     ------
     InputError
-        With `strict`, for damage.
+        With `strict`, for damage; where the folder's disk is full.
     """
     try:
         digest = _digest(job)
@@ -102,12 +103,18 @@ def stage(job: Job, folder: Path, limits: Limits, *, strict: bool) -> Staged:
         if sink.counts:
             Path(part).replace(rows)
         found = Staged(logs=logs, problems=source.problems, rows=str(rows) if sink.counts else "", digest=digest)
+        Path(part).write_bytes(msgspec.json.encode(found))
+        Path(part).replace(record)
     except Damaged as error:
         return _refused(job, str(error), digest, strict)
+    except OSError as error:
+        if error.errno in FULL:
+            raise cannot_write(folder, error) from None
+        raise
     finally:
-        sink.close()
+        with suppress(OSError):
+            sink.close()
         Path(part).unlink(missing_ok=True)
-    _write(record, found)
     return found
 
 
@@ -141,12 +148,6 @@ def _kept(record: Path, strict: bool) -> Staged | None:
 def _encodable(name: str) -> str:
     """A name without the halves of characters that a file's name may leave."""
     return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _write(record: Path, found: Staged) -> None:
-    part = record.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(found))
-    part.replace(record)
 
 
 def cache_folder(asked: Path | None) -> Path | None:

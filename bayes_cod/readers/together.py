@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.aggregate import LogRows, records
-from bayes_cod.readers.choose import Chosen, Notes, some
+from bayes_cod.readers.choose import Chosen, Notes
 
 _CLOSE = 5e-3
 

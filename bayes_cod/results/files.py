@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import errno
+import fcntl
 import io
 import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_cod.errors import InputError
+from bayes_cod.errors import InputError, cannot_write
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a text that a spreadsheet takes for a formula."""
@@ -43,11 +44,15 @@ def check_folder(out: Path, names: str = "a folder to write to") -> None:
             if place.is_symlink():
                 raise InputError("this link leads nowhere; choose another folder", file=place)
     except (OSError, ValueError) as error:
-        raise _cannot_write(out, error) from None
+        raise cannot_write(out, error) from None
 
 
 def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str, ...] = ()) -> None:
     """Write files into a folder: all are complete before the first appears there.
+
+    The last one says that the others are there: an earlier run's is removed before any is moved, and the new one is
+    moved after all others, so that a process killed in between leaves a folder without it. Of two processes that write
+    to one folder, one waits until the other's files are in place.
 
     They are written inside the folder itself, under a hidden name, and moved to their places: a folder may be a
     mounted volume, to which nothing can be moved from outside, or have a parent that can't be written to.
@@ -57,7 +62,7 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
     out
         Folder; made if missing. Its other files stay.
     writers
-        What writes each file, given the path to write to.
+        What writes each file, given the path to write to; at least one. The last is what a reader asks for first.
     known
         Names that an earlier run may have left there; those not written now are removed, so that no two runs mix.
 
@@ -74,18 +79,32 @@ def write_together(out: Path, writers: Mapping[str, Writer], *, known: tuple[str
         try:
             for name, write in writers.items():
                 write(part / name)
-            for name in writers:
-                (part / name).replace(out / name)
-            for name in set(known) - set(writers):
-                (out / name).unlink(missing_ok=True)
+            *others, last = writers
+            with _alone(out):
+                for name in {last, *known} - set(others) if others else ():
+                    (out / name).unlink(missing_ok=True)
+                for name in (*others, last):
+                    (part / name).replace(out / name)
             done = True
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        raise _cannot_write(out, error) from None
+        raise cannot_write(out, error) from None
     finally:
         if not done:
             _remove(made)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes of this function, where the file system has locks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _missing(out: Path) -> list[Path]:
@@ -99,13 +118,6 @@ def _remove(folders: list[Path]) -> None:
             folder.rmdir()
         except OSError:
             return  # not empty: another process has written there
-
-
-def _cannot_write(out: Path, error: OSError | ValueError) -> InputError:
-    reason = getattr(error, "strerror", None) or str(error)
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return InputError(f"the disk is full ({reason}); free space or choose another folder", file=out)
-    return InputError(f"cannot be written to ({reason}); choose another folder", file=out)
 
 
 def write_csv(table: pd.DataFrame, file: Path) -> None:

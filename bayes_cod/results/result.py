@@ -112,11 +112,13 @@ class Result(Record):
         Raises
         ------
         InputError
-            For a threshold outside 0 to 1 or of an unknown benchmark, or a folder without a back-test.
+            For a threshold outside 0 to 1 or of an unknown benchmark, a folder without a back-test, or a file that
+            can't be written.
         """
         file = Path(path)
         cells = read_cells([Path(folder) for folder in track_record]) if track_record else None
-        write_text(build_report(self, thresholds=thresholds, cells=cells), file)
+        page = build_report(self, thresholds=thresholds, cells=cells)
+        write_together(file.absolute().parent, {file.name: lambda place: write_text(page, place)})
         return file
 
     # ---------------------------------------------------------------- files
@@ -142,8 +144,8 @@ class Result(Record):
             writers["posterior.nc"] = lambda file: write_netcdf(posterior, file)
         if diagnostics is not None:
             writers["diagnostics.csv"] = lambda file: write_csv(diagnostics, file)
-        writers["run.json"] = lambda file: write_json({"format": FORMAT, **self.summary()}, file)
         writers["report.html"] = lambda file: write_text(build_report(self), file)
+        writers["run.json"] = lambda file: write_json({"format": FORMAT, **self.summary()}, file)
         write_together(out, writers, known=FORECAST_FILES)
         return out
 

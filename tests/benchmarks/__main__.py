@@ -1,4 +1,4 @@
-"""Speed as ratios of one run: ``make bench``, or ``python -m tests.benchmarks [clustering|starts|threads]``."""
+"""Speed as ratios of one run: ``make bench``, or ``python -m tests.benchmarks PART``; parts are in `PARTS`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from tests.benchmarks.bench_scale import scale
 
 MODEL = """
 import time, pymc as pm, nutpie, numpy as np
@@ -109,6 +111,24 @@ def threads() -> None:
     print(f"threads: OMP_NUM_THREADS=1 {one:.2f} s, as many as cores {many:.2f} s, ratio {many / one:.2f}")
 
 
+def refits() -> None:
+    """See `bench_refits`: in a process of its own that finds nothing compiled on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        flags = {"PYTENSOR_FLAGS": f"base_compiledir={folder}"}
+        command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.bench_refits"]
+        subprocess.run(command, env=os.environ | flags, check=True)
+
+
+PARTS = {
+    "clustering": clustering,
+    "starts": starts,
+    "threads": threads,
+    "refits": refits,
+    "scale": scale,
+    "one": lambda: scale(benchmarks=1),
+}
+USUAL = ("clustering", "starts", "threads", "refits")
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ["clustering", "starts", "threads"]:
-        {"clustering": clustering, "starts": starts, "threads": threads}[name]()
+    for name in sys.argv[1:] or USUAL:
+        PARTS[name]()

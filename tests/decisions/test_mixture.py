@@ -11,8 +11,8 @@ from bayes_cod.decisions.mixture import Decision, Goal, decide_mixture
 from bayes_cod.decisions.simplex import Limits
 from bayes_cod.errors import InputError
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
-from bayes_cod.models.flpm.loss_predict import Losses
 from bayes_cod.models.flpm.losses import MixtureLosses
+from bayes_cod.models.flpm.losses.predict import Losses
 from bayes_cod.plots.mixture import plot_mixtures
 
 SOURCES = ("code", "web")

@@ -1,10 +1,13 @@
+import errno
+import os
 import tracemalloc
 
 import numpy as np
 import pytest
+from numba.core.caching import IndexDataCacheFile
 from sklearn.cluster import MeanShift, estimate_bandwidth
 
-from bayes_cod.difficulty import OUTLIER, DifficultyMeanShift, ImprovedMeanShift
+from bayes_cod.difficulty import OUTLIER, DifficultyMeanShift, ImprovedMeanShift, balls
 from bayes_cod.difficulty.balls import WeightedPoints
 from bayes_cod.difficulty.meanshift import canonical_rows, estimate_radius
 from bayes_cod.errors import InputError
@@ -218,3 +221,20 @@ def test_thirty_thousand_questions_take_linear_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 20 * x.nbytes
+
+
+@pytest.mark.slow
+def test_a_full_disk_costs_the_kept_machine_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def full(*_: object) -> None:
+        asked.append(errno.ENOSPC)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    x = pass_rates(3)
+    expected = ImprovedMeanShift().fit(x).labels_
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    monkeypatch.setattr(IndexDataCacheFile, "load", lambda *_: None)
+    monkeypatch.setattr(balls, "_ball_sums", balls._cached(balls._ball_sums.py_func))
+    np.testing.assert_array_equal(ImprovedMeanShift().fit(x).labels_, expected)
+    assert asked

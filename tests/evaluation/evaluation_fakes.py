@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +121,19 @@ class Unconverged(Fake):
         return replace(super().forecast(targets), diagnostics=failed)
 
 
+class Mortal(Fake):
+    """Kills the first process, of those that share a folder, that fits it for the second time."""
+
+    fitted = 0
+
+    def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
+        if Mortal.fitted and self.seen and not list(Path(self.seen).glob("died")):
+            (Path(self.seen) / "died").write_text("")
+            os.kill(os.getpid(), signal.SIGKILL)
+        Mortal.fitted += 1
+        return super().fit(ladder, pool=pool)
+
+
 class Broken(Fake):
     """Has a defect."""
 
@@ -134,6 +149,7 @@ KINDS: dict[str, type[Fake]] = {
     "selective": Selective,
     "unconverged": Unconverged,
     "broken": Broken,
+    "mortal": Mortal,
 }
 
 

@@ -274,19 +274,6 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(tmp_path: Path, n_jobs: i
     pd.testing.assert_frame_equal(again, third, check_exact=True)
 
 
-def test_dask_gives_the_same() -> None:
-    distributed = pytest.importorskip("distributed")
-    import joblib
-
-    methods = [fake(), fake("point")]
-    with (
-        distributed.Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None),
-        joblib.parallel_config(backend="dask"),
-    ):
-        found = backtest(LADDER, methods, seed=2)
-    same(found, backtest(LADDER, methods, seed=2))
-
-
 @pytest.mark.parametrize("change", ["seed", "data", "settings", "pool", "benchmarks"])
 def test_only_the_same_job_is_resumed(tmp_path: Path, change: str) -> None:
     def run(**changed: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +12,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from evaluation_fakes import small_ladder
 from typer.testing import CliRunner, Result
@@ -85,6 +88,48 @@ def test_a_killed_run_goes_on_and_ends_the_same(data: Path, tmp_path: Path) -> N
     assert run(*arguments, "--out", cut).exit_code == 0
     assert (cut / "cells.csv").read_bytes() == (whole / "cells.csv").read_bytes()
     assert {file: file.stat().st_mtime_ns for file in done} == done  # what was finished was not done again
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_parallel_run_that_is_stopped_leaves_no_process(data: Path, tmp_path: Path, how: signal.Signals) -> None:
+    """An interrupt goes to all processes, as that of a terminal does; a kill to the first alone."""
+    slow = ",".join(f"{name}+bootstrap" for name in ("exponential", "bnsl", "sigmoid", "passrate", "fp", "direct"))
+    command = [sys.executable, "-c", "from bayes_cod.cli import main; main()", "backtest", str(data)]
+    process = subprocess.Popen(
+        [*command, "--method", slow, "--min-rungs", "2", "--jobs", "2", "--out", str(tmp_path / "out")],
+        stdout=subprocess.DEVNULL,
+        stderr=(tmp_path / "errors").open("w"),
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "out" / JOBS).glob("*.parquet")):
+        assert process.poll() is None and time.monotonic() < deadline, "the run ended before it could be stopped"
+        time.sleep(0.01)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) >= 2
+    os.killpg(process.pid, how) if how is signal.SIGINT else process.send_signal(how)
+    assert process.wait(60) == (130 if how is signal.SIGINT else -signal.SIGKILL)
+    assert not psutil.wait_procs(workers, timeout=30)[1]
+    if how is signal.SIGINT:
+        *waiting, last = (tmp_path / "errors").read_text().strip().splitlines()
+        assert "interrupted; finished jobs are kept in" in last
+        assert set(waiting) <= {"reading ...", "fitting and scoring ..."} or "reading: " in str(waiting)
+    assert not (tmp_path / "out" / "cells.csv").exists()
+
+
+def test_a_full_disk_is_one_error_and_leaves_no_half_job(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(table: pd.DataFrame, file: Path, **_: object) -> None:
+        file.write_bytes(b"PAR1")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    result = run(data, "--method", "last-rung", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.output.count("error:") == 1 and "the disk is full" in result.output
+    assert not list((tmp_path / "out" / JOBS).iterdir())
 
 
 @pytest.mark.parametrize(

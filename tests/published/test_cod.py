@@ -7,6 +7,7 @@ import reference_laws
 from synthetic import FLOPS, TARGET, item_ladder, models
 
 from bayes_cod import laws
+from bayes_cod.difficulty import ImprovedMeanShift
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder
 from bayes_cod.published import COD, Filter, make
@@ -63,6 +64,9 @@ def test_predictable_share_leaves_out_flat_and_irregular_questions() -> None:
     assert facts["predictable_share"] == pytest.approx(120 / 180)
     assert facts["n_clusters"] == 4
     assert facts["n_extrapolated"] == 3
+    assert "sampled" not in facts
+    few_seeds = COD(ImprovedMeanShift(max_seeds=20)).fit(item_ladder(rates))
+    assert "from a sample of the questions" in few_seeds.solutions_[0].facts["sampled"]
 
 
 def test_nothing_extrapolates_falls_back_on_one_law_and_says_so() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -11,7 +13,9 @@ import pytest
 from helpers import run
 from log_makers import inspect_archive, inspect_header, inspect_sample, lm_line, lm_log, lm_results, noted, put, rates
 
+from bayes_cod.errors import InputError
 from bayes_cod.readers import stage
+from bayes_cod.readers.base import RowSink
 from bayes_cod.readers.detect import read_any
 from bayes_cod.readers.every_eval_ever_writer import write_every_eval_ever
 from bayes_cod.readers.lm_eval import LmEval
@@ -194,6 +198,33 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypa
 
 
 @pytest.mark.slow
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_error_and_leaves_no_half_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs, cache = ladder_of_logs(tmp_path / "logs"), tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(RowSink, "close", full)
+    code, _, error = run("import", logs, "--out", tmp_path / "out")
+    assert code == 2 and error.count("error:") == 1 and "the disk is full" in error
+    assert not list((cache / "bayes_cod" / "logs").iterdir()) and not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ladder, out = read_logs(ladder_of_logs(tmp_path / "logs")), tmp_path / "eee"
+    whole, written = Path.write_text, []
+
+    def until_full(file: Path, text: str, **more: str) -> int:
+        written.append(file)
+        return whole(file, text[:9]) and full() if len(written) == 3 else whole(file, text, **more)  # type: ignore
+
+    monkeypatch.setattr(Path, "write_text", until_full)
+    with pytest.raises(InputError, match="the disk is full"):
+        write_every_eval_ever(ladder, out, retrieved=0, version="1")
+    assert len(written) == 3 and not list(out.iterdir())
+
+
 def test_large_logs_are_parsed_in_parallel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bayes_cod.readers.logs._PARALLEL", 0)
     logs = ladder_of_logs(tmp_path / "logs")

@@ -1,20 +1,21 @@
-"""Files of a result: staged where they will lie, all or none, and nothing asked of a machine that it can't give."""
+"""Files of a result: staged where they will lie, all or none."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from bayes_cod.caches import use_writable_caches
 from bayes_cod.errors import InputError
-from bayes_cod.results.files import check_folder, write_netcdf, write_together
+from bayes_cod.results.files import Writer, check_folder, write_netcdf, write_together
 
 
 def test_files_are_staged_inside_the_folder_itself(tmp_path: Path) -> None:
@@ -47,6 +48,59 @@ def test_nothing_is_left_where_a_writer_fails(tmp_path: Path) -> None:
     assert [file.name for file in out.iterdir()] == ["mine.txt"]
 
 
+def test_a_process_killed_between_files_leaves_none_that_a_reader_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of(run: str) -> dict[str, Writer]:
+        return {name: lambda file: file.write_text(run) for name in ("a.txt", "b.txt", "last.txt")}
+
+    write_together(tmp_path, of("first"))
+    whole, moves = Path.replace, []
+
+    def killed(file: Path, to: Path) -> Path:
+        moves.append(to.name)
+        if len(moves) == 2:
+            raise SystemExit
+        return whole(file, to)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(SystemExit):
+        write_together(tmp_path, of("second"))
+    assert moves == ["a.txt", "b.txt"] and not (tmp_path / "last.txt").exists()
+
+
+def test_a_single_file_is_replaced_and_never_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "report.html").write_text("first")
+
+    def killed(file: Path, to: Path) -> Path:
+        raise SystemExit
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(SystemExit):
+        write_together(tmp_path, {"report.html": lambda file: file.write_text("second")})
+    assert (tmp_path / "report.html").read_text() == "first"
+
+
+def test_two_that_write_to_one_folder_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.replace
+
+    def slowly(file: Path, to: Path) -> Path:
+        time.sleep(0.02)
+        return whole(file, to)
+
+    monkeypatch.setattr(Path, "replace", slowly)
+    names = [f"{number}.txt" for number in range(6)]
+    both = [
+        Thread(target=write_together, args=(tmp_path, {n: lambda file, w=who: file.write_text(w) for n in names}))
+        for who in ("one", "two")
+    ]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert len({(tmp_path / name).read_text() for name in names}) == 1
+
+
 def test_a_folder_that_can_not_be_written_to_is_refused_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,24 +131,6 @@ def test_draws_are_written_by_plain_writes(tmp_path: Path, monkeypatch: pytest.M
     if Path("/dev/full").exists():
         with pytest.raises(OSError, match="No space left"):
             write_netcdf(data, Path("/dev/full"))
-
-
-@pytest.mark.parametrize("home", ["/dev/null", "/nowhere/at/all"])
-def test_caches_move_where_home_is_no_folder(home: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", home)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    for name in ("MPLCONFIGDIR", "NUMBA_CACHE_DIR", "PYTENSOR_FLAGS", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    folder = use_writable_caches()
-    assert folder is not None and folder.is_relative_to(tmp_path)
-    assert os.environ["MPLCONFIGDIR"].startswith(str(folder))
-    assert os.environ["PYTENSOR_FLAGS"] == f"base_compiledir={folder / 'pytensor'}"
-
-
-def test_caches_stay_where_home_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert use_writable_caches() is None
 
 
 def command(*arguments: object, **environment: str) -> list[object]:

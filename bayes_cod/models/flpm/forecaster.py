@@ -15,10 +15,10 @@ from bayes_cod.forecasts import Explanation, Forecast
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm.evidence import LossSettings, Points
 from bayes_cod.models.flpm.losses import FAR_MIXTURE, MixtureLosses
+from bayes_cod.models.flpm.losses.table import loss_table
 from bayes_cod.models.flpm.priors import LossPriors, ScorePriors
-from bayes_cod.models.flpm.score_evidence import gather_scores
 from bayes_cod.models.flpm.scores import ScoreStage
-from bayes_cod.models.flpm.table import loss_table
+from bayes_cod.models.flpm.scores.evidence import gather_scores
 from bayes_cod.models.sampling import Gate, SamplerSettings
 
 FAR_DECADES = 1.5

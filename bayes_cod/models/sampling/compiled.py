@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import vectorize_graph
 from pytensor.link.numba import cache as numba_cache
 
-from bayes_cod.compilation import temporary_folder, writable
+from bayes_cod.caches import temporary_folder, writable
 from bayes_cod.models.sampling.packing import Packing
 from bayes_cod.models.sampling.wrapper import compile_density
 

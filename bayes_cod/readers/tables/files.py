@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.tables.limits import MOST_FILES
 
 PACKED = (".gz", ".gzip")
@@ -112,7 +113,7 @@ def find_tables(root: Path, chosen: Sequence[Path] | None = None) -> Found:
     for name in names:
         _sort(root / name, found)
     if not found.tables and not found.faults:
-        seen = f"; it holds {_some([name for name, _ in found.left])}" if found.left else ""
+        seen = f"; it holds {some([name for name, _ in found.left], 5)}" if found.left else ""
         raise InputError(f"the folder holds no table; expected files ending in {SHOWN_ENDINGS}{seen}", file=root)
     return found
 
@@ -153,7 +154,3 @@ def _sort(file: Path, found: Found) -> None:
         found.tables.append(file)
     elif name.lower() not in ("readme.md", "readme", "license", "license.txt", "readme.txt"):
         found.left.append((name, "not a table by its ending"))
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.tables.columns import Table
 
 RUN_FIELDS = ("family", "params", "params_active", "tokens", "flops", "flops_from")
@@ -98,8 +99,8 @@ def gather_models(
     nameless = family.isna()
     models["family"] = family.where(~nameless, ONLY_FAMILY).astype(str)
     if nameless.any() and len(models) > 1:
-        some = _some([str(name) for name in models.loc[nameless, "model"]])
-        notes.append(f"{int(nameless.sum())} models have no family and are taken as one, '{ONLY_FAMILY}' ({some})")
+        named = some([str(name) for name in models.loc[nameless, "model"]])
+        notes.append(f"{int(nameless.sum())} models have no family and are taken as one, '{ONLY_FAMILY}' ({named})")
     if "step" in models and models["step"].notna().any() and not ({"losses"} & tables.keys()):
         group = models["params"].fillna(models["flops"])
         models["is_final"] = models["step"] == models.groupby(["family", group])["step"].transform("max")
@@ -128,7 +129,7 @@ def _derived(models: pd.DataFrame) -> list[str]:
         return []
     notes = []
     for origin, own in models.dropna(subset=["flops_from"]).groupby("flops_from", sort=True):
-        names = _some([str(name) for name in own["model"]])
+        names = some([str(name) for name in own["model"]])
         notes.append(f"compute derived as 6 x {origin} x tokens for {len(own)} models ({names})")
     return notes
 
@@ -166,7 +167,3 @@ def strangers(models: pd.DataFrame, tables: Sequence[Table]) -> list[InputError]
                 )
             )
     return faults
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

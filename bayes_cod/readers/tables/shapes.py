@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.tables.columns import Table
 from bayes_cod.readers.tables.files import plain_name
 from bayes_cod.readers.tables.names import field_of, normal
@@ -135,7 +136,7 @@ def scores(table: Table) -> Shaped:
             return table, [table.fault("all rows are standard errors; add the scores themselves", "metric")]
         if error.any():
             names = sorted({str(name) for name in frame.loc[error, "metric"]})
-            table = table.with_frame(frame[~error], f"{table.file.name}: {_some(names)} set aside (no scores)")
+            table = table.with_frame(frame[~error], f"{table.file.name}: {some(names, 6)} set aside (no scores)")
             frame = table.frame
         outside = ((frame["score"] < 0) | (frame["score"] > 1)).groupby(frame["metric"]).any()
         if outside.any() and not outside.all():
@@ -176,12 +177,12 @@ def melt_wide(table: Table) -> Table | None:
         if not at_k:
             return None
         long = _melt(frame, keep, at_k, "metric")
-        return table.with_frame(long, f"{table.file.name}: {_some(at_k)} were read as metrics of each benchmark")
+        return table.with_frame(long, f"{table.file.name}: {some(at_k, 6)} were read as metrics of each benchmark")
     wide = wide_scores(table)
     if not wide:
         return None
     long = _melt(frame, [name for name in keep if name not in wide], wide, "benchmark")
-    return table.with_frame(long, f"{table.file.name}: {_some(wide)} were read as scores, one column a benchmark")
+    return table.with_frame(long, f"{table.file.name}: {some(wide, 6)} were read as scores, one column a benchmark")
 
 
 def _melt(frame: pd.DataFrame, keep: Sequence[str], wide: Sequence[str], name: str) -> pd.DataFrame:
@@ -272,7 +273,3 @@ def _long(frame: pd.DataFrame, prefix: str, value: str) -> pd.DataFrame:
             part = part.assign(se=frame[f"se_{domain}"])
         parts.append(part[frame[column].notna()])
     return pd.concat(parts)
-
-
-def _some(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

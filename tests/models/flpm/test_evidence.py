@@ -12,7 +12,7 @@ from flpm_ladders import MIXTURES, SOURCES, mixture_ladder, write_mixture_ladder
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm.evidence import LossSettings, check_mixture, gather_losses, target_points
-from bayes_cod.models.flpm.features import Features, kernel
+from bayes_cod.models.flpm.losses.features import Features, kernel
 from bayes_cod.readers.tables import read_tables
 
 

@@ -11,9 +11,9 @@ from flpm_ladders import true_losses, true_scores
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecasts import Forecaster
 from bayes_cod.ladder import Ladder, Target
-from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
-from bayes_cod.models.flpm.table import loss_table
+from bayes_cod.models.flpm.losses.table import loss_table
+from bayes_cod.models.flpm.scores import graph
 
 pytestmark = pytest.mark.slow
 
@@ -62,10 +62,10 @@ def test_scores_never_fall_when_a_loss_falls(fitted: BayesianFLPM) -> None:
     for index in range(0, len(fitted.scores.draws["level"]), 50):
         made = {name: draws[index] for name, draws in fitted.scores.draws.items()}
         steps = np.zeros((50, made["walk"].shape[0]))
-        base = score_graph.mean_logit(made, fitted.scores.evidence.falls(losses), steps, np)
+        base = graph.mean_logit(made, fitted.scores.evidence.falls(losses), steps, np)
         for domain in range(2):
             lower = fitted.scores.evidence.falls(losses - 0.1 * np.eye(2)[domain])
-            assert (score_graph.mean_logit(made, lower, steps, np) > base).all()
+            assert (graph.mean_logit(made, lower, steps, np) > base).all()
 
 
 def test_pure_mixtures_have_finite_and_wider_losses(fitted: BayesianFLPM) -> None:
@@ -123,7 +123,7 @@ def test_not_fitted_yet() -> None:
 
 def test_a_ladder_without_scores_is_refused(ladder: Ladder) -> None:
     from bayes_cod.models.flpm.evidence import LossSettings, gather_losses
-    from bayes_cod.models.flpm.score_evidence import gather_scores
+    from bayes_cod.models.flpm.scores.evidence import gather_scores
 
     losses = gather_losses(ladder, LossSettings())
     assert ladder.scores is not None

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bayes_cod.evaluation.calibration import judge, simulate_ranks
+from bayes_cod.models.flpm.losses.simulation import ranks_of, simulate
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.simulation import ranks_of, simulate
 from bayes_cod.models.sampling import SamplerSettings
 
 SMALL = SamplerSettings(draws=60, tune=150, chains=1, cores=1, target_accept=0.8)

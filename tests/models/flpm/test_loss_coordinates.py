@@ -11,11 +11,11 @@ import pytest
 
 from bayes_cod import laws
 from bayes_cod.ladder import Ladder
-from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_coordinates import law_at_runs, of_normals, start
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS, LossShape, anchor_above, level_sd, parameters
+from bayes_cod.models.flpm.losses import graph
+from bayes_cod.models.flpm.losses.coordinates import law_at_runs, of_normals, start
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.parameters import EXPONENTS, LossShape, anchor_above, level_sd, parameters
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import split
 
@@ -30,7 +30,7 @@ def evidence(ladder: Ladder) -> LossEvidence:
 
 def prepared(evidence: LossEvidence) -> tuple[dict[str, Any], LossShape]:
     features = Features.of(evidence.points)
-    return loss_graph.arrays(evidence, features, LossPriors()), LossShape.of(evidence, features)
+    return graph.arrays(evidence, features, LossPriors()), LossShape.of(evidence, features)
 
 
 def of_one_size(evidence: LossEvidence) -> LossEvidence:

@@ -9,8 +9,8 @@ import pytensor.tensor as pt
 
 from bayes_cod.ladder import Ladder
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, gather_losses
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import (
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.parameters import (
     ANCHOR_PARAMS,
     ANCHOR_TOKENS,
     FURTHEST,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bayes_cod.models.flpm.evidence import Points
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.luck import left_out, new_runs, new_runs_jointly, shaped
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.luck import left_out, new_runs, new_runs_jointly, shaped
 
 N, D = 60, 4
 SD = np.array([0.01, 0.02, 0.01, 0.03])

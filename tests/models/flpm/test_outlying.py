@@ -8,13 +8,13 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from bayes_cod.models.flpm import outlying
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_coordinates import law_at_runs
-from bayes_cod.models.flpm.loss_graph import Relative, arrays, build
-from bayes_cod.models.flpm.loss_parameters import LossShape
-from bayes_cod.models.flpm.loss_predict import law, of_parameters
+from bayes_cod.models.flpm.losses import outlying
+from bayes_cod.models.flpm.losses.coordinates import law_at_runs
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.graph import Relative, arrays, build
+from bayes_cod.models.flpm.losses.parameters import LossShape
+from bayes_cod.models.flpm.losses.predict import law, of_parameters
 from bayes_cod.models.flpm.priors import LossPriors
 
 N, D = 60, 4

@@ -9,10 +9,10 @@ import pytensor.tensor as pt
 import pytest
 from scipy.stats import t as student
 
-from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.priors import ScorePriors
-from bayes_cod.models.flpm.score_evidence import UNLEARNT, UNLEARNT_SHARE, ScoreEvidence
-from bayes_cod.models.flpm.score_graph import ScoreShape
+from bayes_cod.models.flpm.scores import graph
+from bayes_cod.models.flpm.scores.evidence import UNLEARNT, UNLEARNT_SHARE, ScoreEvidence
+from bayes_cod.models.flpm.scores.graph import ScoreShape
 
 RUNS = 8
 
@@ -67,10 +67,10 @@ def test_the_walk_is_anchored_at_the_largest_size(evidence: ScoreEvidence) -> No
 def test_density_is_that_of_students_t() -> None:
     mean, luck = np.array([[-6.0, -4.0, 0.0]]), np.array([0.5, 1.0, 2.0])
     logit, learnt = np.array([[UNLEARNT, UNLEARNT, 1.0]]), np.array([[0.0, 0.0, 1.0]])
-    found = score_graph.log_density_of(logit, learnt, 1 - learnt, mean, luck, np)
-    below = student.logcdf((UNLEARNT - mean) / luck, score_graph.TAIL_DEGREES)
-    seen = student.logpdf((logit - mean) / luck, score_graph.TAIL_DEGREES) - np.log(luck)
-    constant = student.logpdf(0.0, score_graph.TAIL_DEGREES)
+    found = graph.log_density_of(logit, learnt, 1 - learnt, mean, luck, np)
+    below = student.logcdf((UNLEARNT - mean) / luck, graph.TAIL_DEGREES)
+    seen = student.logpdf((logit - mean) / luck, graph.TAIL_DEGREES) - np.log(luck)
+    constant = student.logpdf(0.0, graph.TAIL_DEGREES)
     np.testing.assert_allclose(found[0, :2], below[0, :2])
     np.testing.assert_allclose(found[0, 2], seen[0, 2] - constant)
 
@@ -78,7 +78,7 @@ def test_density_is_that_of_students_t() -> None:
 def test_numpy_and_pytensor_agree(evidence: ScoreEvidence) -> None:
     shape = ScoreShape.of(evidence)
     normals = np.random.default_rng(1).standard_normal(shape.normals)
-    plain = score_graph.parameters(normals, asdict(ScorePriors()), shape, np)
-    symbolic = score_graph.parameters(pt.as_tensor(normals), asdict(ScorePriors()), shape, pt)
+    plain = graph.parameters(normals, asdict(ScorePriors()), shape, np)
+    symbolic = graph.parameters(pt.as_tensor(normals), asdict(ScorePriors()), shape, pt)
     for name, value in plain.items():
         np.testing.assert_allclose(symbolic[name].eval(mode="FAST_COMPILE"), value, rtol=1e-12)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayes_cod.forecasts.forecast import QUANTILE_COLUMNS, QUANTILES
 from bayes_cod.ladder import Target
-from bayes_cod.models.flpm.losses import MixtureLosses
+from bayes_cod.models.flpm.losses.stage import MixtureLosses
 
 
 def loss_table(model: MixtureLosses, targets: Sequence[Target]) -> pd.DataFrame:

@@ -11,10 +11,10 @@ from scipy.stats import invwishart
 
 from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_graph import Relative, log_noise_scale
-from bayes_cod.models.flpm.loss_parameters import EXPONENTS, relative_worth
-from bayes_cod.models.flpm.luck import left_out, new_runs, new_runs_jointly, shaped
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.graph import Relative, log_noise_scale
+from bayes_cod.models.flpm.losses.luck import left_out, new_runs, new_runs_jointly, shaped
+from bayes_cod.models.flpm.losses.parameters import EXPONENTS, relative_worth
 from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence
-from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.losses.features import Features
 from bayes_cod.models.flpm.whitening import count, split
 
 type FloatArray = NDArray[np.float64]

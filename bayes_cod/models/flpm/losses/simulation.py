@@ -8,12 +8,12 @@ import numpy as np
 from scipy.stats import invwishart
 
 from bayes_cod.evaluation.calibration import Ranked, rank_all
-from bayes_cod.models.flpm import loss_graph
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_parameters import LossShape, parameters, place
-from bayes_cod.models.flpm.loss_predict import LUCK_ROWS, LossDraws, law, of_parameters, predict
-from bayes_cod.models.flpm.losses import MixtureLosses
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.graph import Relative
+from bayes_cod.models.flpm.losses.parameters import LossShape, parameters, place
+from bayes_cod.models.flpm.losses.predict import LUCK_ROWS, LossDraws, law, of_parameters, predict
+from bayes_cod.models.flpm.losses.stage import MixtureLosses
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.sampling import SamplerSettings
 
@@ -56,7 +56,7 @@ def simulate(seed: int, priors: LossPriors) -> tuple[LossEvidence, Points, LossD
     features = Features.of(evidence.points)
     truth = prior_draw(seed, evidence, features, priors)
     rng = np.random.default_rng([seed, 52])
-    mean, scale = law(truth, 0, loss_graph.Relative.of(evidence.points, evidence.reference))
+    mean, scale = law(truth, 0, Relative.of(evidence.points, evidence.reference))
     departures = (features.vectors * np.sqrt(features.values)) @ truth.weights[0]
     luck = rng.standard_normal(mean.shape) @ truth.noise[0].T
     made = replace(evidence, log_loss=mean + scale * (departures + luck))

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayes_cod.models.flpm.evidence import LossEvidence
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.luck import left_out
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.luck import left_out
 from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]

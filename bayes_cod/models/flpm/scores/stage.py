@@ -13,10 +13,10 @@ from scipy.special import expit
 
 from bayes_cod.errors import BayesCodError
 from bayes_cod.models import sampling
-from bayes_cod.models.flpm import score_graph
 from bayes_cod.models.flpm.priors import ScorePriors
-from bayes_cod.models.flpm.score_evidence import UNLEARNT, ScoreEvidence
-from bayes_cod.models.flpm.score_graph import ScoreShape
+from bayes_cod.models.flpm.scores import graph
+from bayes_cod.models.flpm.scores.evidence import UNLEARNT, ScoreEvidence
+from bayes_cod.models.flpm.scores.graph import ScoreShape
 from bayes_cod.models.flpm.whitening import named, whiten
 from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 
@@ -71,12 +71,12 @@ class ScoreStage:
     def fit(self, evidence: ScoreEvidence) -> Self:
         """Sample the map."""
         shape = ScoreShape.of(evidence)
-        compiled = _models.get(shape, lambda: score_graph.build(shape))
+        compiled = _models.get(shape, lambda: graph.build(shape))
         h = asdict(self.priors)
-        data = whiten(compiled, score_graph.arrays(evidence, self.priors), np.zeros(shape.normals))
+        data = whiten(compiled, graph.arrays(evidence, self.priors), np.zeros(shape.normals))
         for retry in (False, True)[: 1 + self.retry]:
             tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            draws = named(tree, data, lambda normals: score_graph.parameters(normals, h, shape, np))
+            draws = named(tree, data, lambda normals: graph.parameters(normals, h, shape, np))
             self._fit = _Fit(evidence, shape, draws, tree, _judge(evidence, draws, tree))
             if self.gate.passed:
                 break
@@ -94,7 +94,7 @@ class ScoreStage:
 
     @property
     def draws(self) -> Mapping[str, FloatArray]:
-        """Posterior draws of the map's parameters by name; see `score_graph.parameters`."""
+        """Posterior draws of the map's parameters by name; see `graph.parameters`."""
         return self._fitted().draws
 
     @property
@@ -142,10 +142,10 @@ class ScoreStage:
             made = {name: array[index] for name, array in fit.draws.items()}
             walk = np.cumsum(strides * rng.standard_normal((len(ahead), with_luck.shape[2])), axis=0)
             beyond = made["pace"] * walk[place]
-            luck = rng.standard_t(score_graph.TAIL_DEGREES, (1 + LUCK_DRAWS, *with_luck.shape[1:])) * made["luck"]
+            luck = rng.standard_t(graph.TAIL_DEGREES, (1 + LUCK_DRAWS, *with_luck.shape[1:])) * made["luck"]
             luck += own_strides * rng.standard_normal(luck.shape) * made["pace"]
             logits = [
-                score_graph.mean_logit(made, fit.evidence.falls(losses[row]), steps, np) + beyond
+                graph.mean_logit(made, fit.evidence.falls(losses[row]), steps, np) + beyond
                 for losses in (observed, latent)
             ]
             with_luck[row] = self._score(logits[0] + luck[0], rng)
@@ -171,7 +171,7 @@ def _judge(evidence: ScoreEvidence, draws: Mapping[str, FloatArray], tree: xr.Da
     names = ("level", "slope", "walk", "pace")
     logits = np.stack(
         [
-            score_graph.mean_logit({name: draws[name][index] for name in names}, places, steps, np)
+            graph.mean_logit({name: draws[name][index] for name in names}, places, steps, np)
             for index in range(len(draws["level"]))
         ]
     )

@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from bayes_cod.models.flpm.priors import ScorePriors
-from bayes_cod.models.flpm.score_evidence import UNLEARNT, ScoreEvidence
+from bayes_cod.models.flpm.scores.evidence import UNLEARNT, ScoreEvidence
 from bayes_cod.models.flpm.whitening import count, split, standard_normals
 
 type FloatArray = NDArray[np.float64]

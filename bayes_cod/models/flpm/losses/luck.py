@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
-from bayes_cod.models.flpm.features import Features
+from bayes_cod.models.flpm.losses.features import Features
 
 type FloatArray = NDArray[np.float64]
 

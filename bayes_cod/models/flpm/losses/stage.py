@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models import sampling
-from bayes_cod.models.flpm import loss_graph, outlying
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_coordinates import law_at_runs, start
-from bayes_cod.models.flpm.loss_parameters import LossShape
-from bayes_cod.models.flpm.loss_predict import LossDraws, Losses, draw, law, of_parameters, predict
+from bayes_cod.models.flpm.losses import graph, outlying
+from bayes_cod.models.flpm.losses.coordinates import law_at_runs, start
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.parameters import LossShape
+from bayes_cod.models.flpm.losses.predict import LossDraws, Losses, draw, law, of_parameters, predict
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import coordinates, find_mode, named, whiten, whiten_at
 from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
@@ -91,8 +91,8 @@ class MixtureLosses:
         """Sample the posterior given evidence."""
         features = Features.of(evidence.points)
         shape = LossShape.of(evidence, features)
-        compiled = _models.get(shape, lambda: loss_graph.build(shape))
-        data = loss_graph.arrays(evidence, features, self.priors)
+        compiled = _models.get(shape, lambda: graph.build(shape))
+        data = graph.arrays(evidence, features, self.priors)
         h = asdict(self.priors)
 
         def parameters(place: NDArray[np.float64]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class MixtureLosses:
         spread = self._spreads(evidence, parameters(mode))
         evidence = replace(evidence, notes=(*evidence.notes, *outlying.named(evidence, spread)))
         features = Features.of(evidence.points, spread)
-        data = whiten(compiled, loss_graph.arrays(evidence, features, self.priors), mode)
+        data = whiten(compiled, graph.arrays(evidence, features, self.priors), mode)
         pilot = coordinates(sampling.sample(compiled, data, _pilot_of(self.sampler), self.seed), data)
         data = whiten_at(compiled, data, pilot[:: len(pilot) // PILOT_PLACES])
         for retry in (False, True)[: 1 + self.retry]:
@@ -117,7 +117,7 @@ class MixtureLosses:
 
     def _spreads(self, evidence: LossEvidence, at_mode: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
         one = of_parameters({name: np.asarray(value)[None] for name, value in at_mode.items()})
-        mean, scale = law(one, 0, loss_graph.Relative.of(evidence.points, evidence.reference))
+        mean, scale = law(one, 0, graph.Relative.of(evidence.points, evidence.reference))
         return outlying.spreads(evidence, mean, scale, float(one.signal[0]), self.priors)
 
     def _judge(
@@ -164,7 +164,7 @@ class MixtureLosses:
         return target_points(targets, self.evidence)
 
     def forecast(self, points: Points, *, joint: bool = False, most: int | None = None) -> Losses:
-        """Draws of the log losses of new runs, at most so many; see `loss_predict.predict`."""
+        """Draws of the log losses of new runs, at most so many; see `predict.predict`."""
         fit = self._fitted()
         return predict(fit.draws.thinned(most), fit.evidence, fit.features, points, self.seed, joint=joint)
 

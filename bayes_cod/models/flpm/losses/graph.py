@@ -1,7 +1,7 @@
 """The PyMC graph of the domain-loss stage.
 
 What is normal and conjugate is integrated out: departures from the law and the covariance of the domains' noise. Only
-the law's parameters, a scale of noise and one ratio of variances are sampled; `loss_predict` draws the rest exactly.
+the law's parameters, a scale of noise and one ratio of variances are sampled; `predict` draws the rest exactly.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
-from bayes_cod.models.flpm.features import Features
-from bayes_cod.models.flpm.loss_coordinates import law_at_runs
-from bayes_cod.models.flpm.loss_parameters import LossShape, place
+from bayes_cod.models.flpm.losses.coordinates import law_at_runs
+from bayes_cod.models.flpm.losses.features import Features
+from bayes_cod.models.flpm.losses.parameters import LossShape, place
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.flpm.whitening import whitened
 

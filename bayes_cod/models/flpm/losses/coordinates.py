@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_cod.models.flpm.evidence import LossEvidence
-from bayes_cod.models.flpm.loss_parameters import (
+from bayes_cod.models.flpm.losses.parameters import (
     LossShape,
     above_reference,
     anchor_above,
@@ -58,7 +58,7 @@ class LawAtRuns:
     Attributes
     ----------
     parameters
-        See `loss_parameters.parameters`.
+        See `parameters.parameters`.
     above
         Log loss of the runs above the level ``(point, domain)``.
     log_prior
@@ -80,7 +80,7 @@ def law_at_runs(
     coordinates
         In the blocks of `shape` ``(normal,)``.
     data
-        The values of the model by name, see `loss_graph.arrays`.
+        The values of the model by name, see `graph.arrays`.
     h
         Hyperparameters by name.
     shape
@@ -112,7 +112,7 @@ def to_normals(
     coordinates, h, shape, module
         As in `law_at_runs`.
     at
-        See `loss_parameters.place`.
+        See `parameters.place`.
     sizes
         Log size of the smallest and the largest run relative to the reference.
     worth
