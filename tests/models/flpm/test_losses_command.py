@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from bayes_cod.cli import app
 
-
 SHORT = ("--draws", "60", "--chains", "2", "--allow-failed-gate")
 
 
