@@ -36,8 +36,6 @@ WOBBLE = (0.05, 0.15, 0.4, 1.0)
 WOBBLE_PRIOR = (0.35, 0.35, 0.2, 0.1)
 """On the logit scale: a wobble of 0.15 is about 4 points in the middle of the scale."""
 LASTS = 0.3
-FAULT_LASTS = 0.45
-"""Decades over which what a run is off by is forgotten where no draw of the forecast explains it."""
 UNSHARED = 0.1
 """Variance of what does not last, over that of the wobble."""
 SHARED = 0.5
@@ -373,9 +371,7 @@ def _moved(
         away[rows] = (to_scale(last.score, np.array(edge)) - expected).mean(axis=1)
         behind = np.log10(max(curves.target_flops / float(last.place[-1]), 1.0))
         distance[rows] = behind + worth * last.rate[-1]
-    # no draw explains what the run is off by, which thus is a fault of the curves: it lasts longer than a wobble
-    kept = np.exp(-0.5 * (distance / FAULT_LASTS) ** 2)
-    wobble = float(tracked.wobble[benchmark])
-    size = max(wobble, abs(float(np.median(away))))
-    noise = np.sqrt(size**2 * (1 - kept**2) + wobble**2 / RECENT) * rng.standard_normal(len(away))
+    # what the run is off by lasts as the wobble does: forgotten with distance, while a new one comes
+    kept = np.exp(-distance / LASTS)
+    noise = tracked.wobble[benchmark] * np.sqrt(1 - kept**2 + 1 / RECENT) * rng.standard_normal(len(away))
     return from_scale(end + kept * away + noise, np.array(edge))

@@ -193,8 +193,8 @@ def watch_run(
         if record is None:
             raise InputError("scores can be watched with a saved forecast only; name its folder, or give losses alone")
         basis = basis_of(record, target)
-        total = total_tokens or _tokens_of(basis)
-        parts.append(_scores(observed, basis, total, schedule, refit, seed))
+        total_tokens = total_tokens or _tokens_of(basis)
+        parts.append(_scores(observed, basis, total_tokens, schedule, refit, seed))
     elif record is not None:
         total_tokens = total_tokens or _tokens_of(basis_of(record, target), needed=False)
     ahead = []
