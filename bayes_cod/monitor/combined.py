@@ -107,7 +107,7 @@ def _together(steps: FloatArray, begins: NDArray[np.int64]) -> FloatArray:
         if new.any():
             count = int((new | before).sum())
             total = float(logsumexp(capital)) if before.any() else 0.0
-            capital[before] += np.log(max(before.sum(), 1) / count)
+            capital[before] += np.log(max(int(before.sum()), 1) / count)
             capital[new] = total - np.log(count)
         capital += steps[:, point]
         found[point] = logsumexp(capital) if (new | before).any() else 0.0
