@@ -60,6 +60,9 @@ def test_learning_writes_a_prior_and_tells_what_changed(
     again = tmp_path / "again.json"
     run("learn-prior", families, "--draws", "50", "--seed", "3", "--out", again)
     assert again.read_bytes() == out.read_bytes()
+    code, stdout, _ = run("learn-prior", families, "--draws", "50", "--seed", "3", "--out", again, "--json")
+    answer = json.loads(stdout)
+    assert (code, answer.pop("out")) == (0, str(again)) and answer == json.loads(out.read_text())
 
 
 @pytest.mark.parametrize(

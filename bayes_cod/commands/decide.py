@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bayes_cod.commands.answers import pairs
-from bayes_cod.commands.console import screen, stage
+from bayes_cod.commands.console import answer, screen, stage
 from bayes_cod.commands.decide_compute import compute
 from bayes_cod.commands.decide_next_run import next_run
 from bayes_cod.commands.decide_plans import plans
@@ -134,10 +134,11 @@ def mixture(
     model: Any
     if goal == "losses":
         model = fit_losses(used, checkpoints, draws, chains, seed)
-        table, known = model.gate.table, model.evidence.domains
+        known = model.evidence.domains
     else:
         model = _fit_scores(used, checkpoints, draws, chains, seed)
-        table, known = model.diagnostics, model.scores.evidence.benchmarks
+        known = model.scores.evidence.benchmarks
+    table = model.gate.table
     check_gate(table, allow_failed_gate)
     aim = Goal.of(pairs(weight, "weight"), known, losses=goal == "losses")
     with stage("comparing mixtures"):
@@ -152,15 +153,17 @@ def mixture(
             seed=seed,
             inside=inside,
         )
+    record = _record(made, used, params, tokens, seed)
     writers: dict[str, Writer] = {
         "mixtures.csv": lambda file: write_csv(made.table, file),
         "mixtures.png": lambda file: _picture(made, model).savefig(file, dpi=150, facecolor="white"),
         "diagnostics.csv": lambda file: write_csv(table, file),
-        "decision.json": lambda file: write_json(_record(made, used, params, tokens, seed), file),
+        "decision.json": lambda file: write_json(record, file),
         "report.html": lambda file: write_text(_page(made, model), file),
     }
     with stage(f"writing {out}"):
         write_together(out, writers, known=FILES)
+    answer(record)
     show(made, out)
 
 

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from bayes_cod import __version__
-from bayes_cod.commands.check import show
-from bayes_cod.commands.console import errors, one_line, screen
+from bayes_cod.commands.check import as_document, show
+from bayes_cod.commands.console import answer, errors, one_line, screen
 from bayes_cod.ladder import Ladder
 from bayes_cod.ladder.inspection import inspect_ladder
 from bayes_cod.readers.detect import EXPORT, RECORD, as_mapping
@@ -109,7 +109,9 @@ def import_logs(
     if every_eval_ever:
         write_every_eval_ever(ladder, out / EXPORT, retrieved=int(time.time()), version=__version__)
     console = screen()
-    show(inspect_ladder(ladder), ladder.name, console)
+    found = inspect_ladder(ladder)
+    answer({**as_document(found, ladder.name), "settings": settings, "out": str(out)})
+    show(found, ladder.name, console)
     console.print(Text(f"Written to {one_line(str(out))}", style="bold"))
     unknown = ladder.models[ladder.models["flops"].isna()]
     if len(unknown):

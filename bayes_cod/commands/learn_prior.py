@@ -11,7 +11,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from bayes_cod.commands.console import screen, stage
+from bayes_cod.commands.console import answer, screen, stage
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.errors import InputError
 from bayes_cod.results.files import check_folder
@@ -74,6 +74,7 @@ def learn_prior(
     with stage(f"fitting {len(found)} families together"):
         learnt = learning.learn(found, left_out, seed=seed, sampler=sampler)
     learnt.save(out)
+    answer({**learnt.record(), "out": str(out)})
     show(learnt, out)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bayes_cod.commands.console import errors, screen, stage
+from bayes_cod.commands.console import answer, errors, screen, stage
 from bayes_cod.commands.options import check_seed, given_settings, open_ladder
 from bayes_cod.commands.tables import diagnostics_table
 from bayes_cod.errors import InputError
@@ -94,6 +94,7 @@ def losses(
         },
         known=FILES,
     )
+    answer({**record, "losses": table.to_dict("records"), "out": str(out)})
     console = screen()
     for note in record["notes"]:
         console.print(f"• {note}", style="dim", markup=False)

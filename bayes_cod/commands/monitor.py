@@ -50,7 +50,14 @@ def monitor(
         Path | None, typer.Option(help="Losses of the run that this one goes on from.", metavar="TABLE")
     ] = None,
     earlier_run: Annotated[str | None, typer.Option(help="Which run of --earlier.", metavar="NAME")] = None,
-    learning: Annotated[int, typer.Option(min=8, help="First points of each loss, taken to be healthy.")] = 20,
+    learning: Annotated[
+        int,
+        typer.Option(
+            min=8,
+            help="First points of each loss, taken to be healthy; at most those of the first tenth of a run whose "
+            "length is known (three at least).",
+        ),
+    ] = 20,
     follow: Annotated[
         bool, typer.Option("--follow", help="Read the table again as it grows, until interrupted.")
     ] = False,

@@ -18,7 +18,6 @@ at a checkpoint is in how their residuals are put together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +30,8 @@ from bayes_cod.decisions.runs import at_compute, from_scale, slope_of_scale, to_
 from bayes_cod.decisions.utility import FloatArray
 from bayes_cod.errors import InputError
 
-DECAY = (0.0, 0.1, 0.2, 0.4, 0.7)
-DECAY_PRIOR = (0.3, 0.2, 0.2, 0.2, 0.1)
+DECAY = (0.0, 0.2, 0.4, 0.7, 1.1, 1.6)
+DECAY_PRIOR = (0.25, 0.25, 0.2, 0.15, 0.1, 0.05)
 WOBBLE = (0.05, 0.15, 0.4, 1.0)
 WOBBLE_PRIOR = (0.35, 0.35, 0.2, 0.1)
 """On the logit scale: a wobble of 0.15 is about 4 points in the middle of the scale."""
@@ -101,6 +100,8 @@ class Tracked:
     decay, wobble
         Posterior means, of each benchmark ``(benchmark,)``: what full decay of the learning rate is worth, in decades,
         and the size of the wobble on the logit scale; NaN where it has no score.
+    by_worth
+        Posterior probability of each of `DECAY` (the first alone, 0, where nothing decays) ``(benchmark, worth)``.
     """
 
     band: FloatArray
@@ -109,6 +110,7 @@ class Tracked:
     log_weight: FloatArray
     decay: FloatArray
     wobble: FloatArray
+    by_worth: FloatArray
 
 
 def luck_of_run(curves: Curves, end_latent: FloatArray) -> FloatArray:
@@ -157,65 +159,94 @@ def track(curves: Curves, end_latent: FloatArray, seen: Checkpoints, *, decays: 
     band, position, residual = np.empty((len(LEVELS), count)), np.empty(count), np.empty(count)
     log_weight = np.zeros((draws, benchmarks))
     decay, wobble = np.full(benchmarks, np.nan), np.full(benchmarks, np.nan)
+    by_worth = np.zeros((benchmarks, len(DECAY) if decays else 1))
     rng = np.random.default_rng(seed)
-    for benchmark in np.unique(seen.benchmark):
+    watched = [int(benchmark) for benchmark in np.unique(seen.benchmark)]
+    lanes = [_Lane(curves, luck[:, place], seen.of(place), place, decays) for place in watched]
+    others = (len(lanes) - 1) / (1 + (len(lanes) - 1) * SHARED) / max(len(lanes) - 1, 1)
+    for benchmark, lane in zip(watched, lanes, strict=True):
         own = seen.benchmark == benchmark
-        lane = _Lane(curves, luck[:, benchmark], seen.of(benchmark), int(benchmark), decays)
-        residual[own], log_weight[:, benchmark] = lane.follow()
+        before = others * sum(
+            (each.said_before(seen.place[own]) for each in lanes if each is not lane), np.zeros((len(lane.worths), 1))
+        )
+        residual[own] = lane.residuals(before[:, : int(own.sum())])
+        said = others * sum((each.said[:, -1] for each in lanes if each is not lane), np.zeros(len(lane.worths)))
+        log_weight[:, benchmark] = lane.log_weights(said)
+        by_worth[benchmark], wobble[benchmark] = lane.settled(said)
+        decay[benchmark] = by_worth[benchmark] @ lane.worths
         band[:, own], position[own] = lane.before(rng)
-        decay[benchmark], wobble[benchmark] = lane.settled
-    return Tracked(band, position, residual, log_weight, decay, wobble)
+    return Tracked(band, position, residual, log_weight, decay, wobble, by_worth)
 
 
 class _Lane:
-    """One benchmark's scores beside the draws of its curve."""
+    """One benchmark's scores beside the draws of its curve.
+
+    Attributes
+    ----------
+    worths
+        What full decay of the learning rate may be worth, in decades ``(worth,)``.
+    said
+        Log likelihood of the scores before each point, and of all, at each of them ``(worth, point + 1)``.
+    """
 
     def __init__(self, curves: Curves, luck: FloatArray, seen: Checkpoints, benchmark: int, decays: bool) -> None:
         self.edge = float(curves.evaluation.edge[benchmark])
+        self.place = seen.place
         self.observed = to_scale(seen.score, np.array(self.edge))
-        worths = list(zip(DECAY, DECAY_PRIOR, strict=True)) if decays else [(0.0, 1.0)]
-        cells = list(product(worths, zip(WOBBLE, WOBBLE_PRIOR, strict=True)))
-        self.worth = np.array([worth for (worth, _), _ in cells])
-        self.wobble = np.array([wobble for _, (wobble, _) in cells])
-        self.log_prior = np.log([worth_prior * prior for (_, worth_prior), (_, prior) in cells])
-        self.means = {worth: curve_at(curves, seen, worth) + luck[:, None] for worth, _ in worths}
+        self.worths = np.array(DECAY if decays else (0.0,))
+        self.log_prior = np.log(DECAY_PRIOR if decays else (1.0,))
+        self.means = np.stack([curve_at(curves, seen, float(worth)) + luck[:, None] for worth in self.worths])
         noise = trial_variances(seen, self.edge)
         x = np.log10(seen.place)
         close = np.exp(-np.abs(x[:, None] - x) / LASTS) + UNSHARED * np.eye(len(x))
-        self.factors = [np.linalg.cholesky(wobble**2 * close + np.diag(noise)) for wobble in self.wobble]
-        self.settled = (float("nan"), float("nan"))
+        self.factors = np.stack([np.linalg.cholesky(wobble**2 * close + np.diag(noise)) for wobble in WOBBLE])
+        self._follow()
 
-    def follow(self) -> tuple[FloatArray, FloatArray]:
-        """Residuals ``(point,)``, and the log likelihood of each draw ``(sample,)``."""
-        innovations = np.stack(
-            [
-                solve_triangular(factor, (self.observed - self.means[worth]).T, lower=True)
-                for worth, factor in zip(self.worth, self.factors, strict=True)
-            ]
-        )  # (cell, point, sample)
-        draws = innovations.shape[2]
-        running = np.repeat(self.log_prior[:, None] - np.log(draws), draws, axis=1)
-        residual = np.empty(len(self.observed))
-        for point in range(len(self.observed)):
-            now = innovations[:, point]
-            weights = np.exp(running - logsumexp(running))
-            residual[point] = ndtri(np.clip((weights * ndtr(-now)).sum(), EDGE, 1 - EDGE))
-            scales = np.array([factor[point, point] for factor in self.factors])
-            running = running - 0.5 * now**2 - np.log(scales)[:, None]
-        by_cell = np.exp(logsumexp(running, axis=1) - logsumexp(running))
-        self.settled = float(by_cell @ self.worth), float(by_cell @ self.wobble)
-        return residual, np.asarray(logsumexp(running, axis=0))
+    def _follow(self) -> None:
+        """Go through the scores: what each worth expects of them, and how likely they are under it."""
+        away = np.swapaxes(self.observed - self.means, 1, 2)  # (worth, point, sample)
+        unit = np.array([solve_triangular(factor, np.eye(len(factor)), lower=True) for factor in self.factors])
+        innovations = unit @ away[:, None]  # (worth, wobble, point, sample)
+        scales = np.log(np.diagonal(self.factors, axis1=1, axis2=2))[:, :, None]  # (wobble, point, 1)
+        worths, wobbles, points, draws = innovations.shape
+        prior = np.log(WOBBLE_PRIOR)[:, None] - np.log(draws)
+        self.running = np.broadcast_to(prior, (worths, wobbles, draws)).copy()
+        self.said, self.worse = np.zeros((worths, points + 1)), np.empty((worths, points))
+        for point in range(points):
+            now = innovations[:, :, point]
+            weights = np.exp(self.running - self.said[:, point, None, None])
+            self.worse[:, point] = (weights * ndtr(-now)).sum(axis=(1, 2))
+            self.running += -0.5 * now**2 - scales[:, point]
+            self.said[:, point + 1] = logsumexp(self.running, axis=(1, 2))
+
+    def said_before(self, places: FloatArray) -> FloatArray:
+        """Log likelihood at each worth of the scores before some places ``(worth, place)``."""
+        return np.asarray(self.said[:, np.searchsorted(self.place, places)])
+
+    def residuals(self, others: FloatArray) -> FloatArray:
+        """Standard normal given all before ``(point,)``, with what others say of each worth ``(worth, point)``."""
+        log_weight = self.log_prior[:, None] + self.said[:, :-1] + others
+        weights = np.exp(log_weight - logsumexp(log_weight, axis=0))
+        return np.asarray(ndtri(np.clip((weights * self.worse).sum(axis=0), EDGE, 1 - EDGE)))
+
+    def log_weights(self, others: FloatArray) -> FloatArray:
+        """Log likelihood of each draw ``(sample,)``, with what others say of each worth ``(worth,)``."""
+        found = (self.log_prior + others)[:, None, None] + self.running
+        return np.asarray(logsumexp(found, axis=(0, 1)))
+
+    def settled(self, others: FloatArray) -> tuple[FloatArray, float]:
+        """Posterior probability of each worth of decay ``(worth,)``, and posterior mean of the size of the wobble."""
+        by_cell = logsumexp((self.log_prior + others)[:, None, None] + self.running, axis=2)
+        weights = np.exp(by_cell - logsumexp(by_cell))
+        return weights.sum(axis=1), float(weights.sum(axis=0) @ np.array(WOBBLE))
 
     def before(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Bands before anything was seen, and where in them each score lies; simulated once from each draw."""
-        draws, count = next(iter(self.means.values())).shape
-        prior = np.exp(self.log_prior)
-        chosen = rng.choice(len(prior), size=draws, p=prior / prior.sum())
-        simulated = np.empty((draws, count))
-        for cell, factor in enumerate(self.factors):
-            rows = chosen == cell
-            noise = rng.standard_normal((int(np.count_nonzero(rows)), count)) @ factor.T
-            simulated[rows] = self.means[float(self.worth[cell])][rows] + noise
+        _, draws, count = self.means.shape
+        worth = rng.choice(len(self.worths), size=draws, p=np.exp(self.log_prior))
+        chosen = rng.choice(len(WOBBLE), size=draws, p=WOBBLE_PRIOR)
+        noise = np.einsum("sij,sj->si", self.factors[chosen], rng.standard_normal((draws, count)))
+        simulated = self.means[worth, np.arange(draws)] + noise
         position = (np.sum(simulated < self.observed, axis=0) + 0.5) / (draws + 1)
         return from_scale(np.quantile(simulated, LEVELS, axis=0), np.array(self.edge)), np.asarray(position)
 
@@ -224,10 +255,10 @@ def curve_at(curves: Curves, seen: Checkpoints, worth: float) -> FloatArray:
     """Latent scores of each draw at each point, on the logit scale ``(sample, point)``."""
     places = np.clip(seen.place * 10 ** (-worth * seen.rate), curves.flops[0], curves.flops[-1])
     columns = [
-        to_scale(at_compute(curves.latent, curves.flops, float(place)), curves.evaluation.edge)[:, benchmark]
+        at_compute(curves.latent[:, :, benchmark], curves.flops, float(place))
         for place, benchmark in zip(places, seen.benchmark, strict=True)
     ]
-    return np.column_stack(columns)
+    return to_scale(np.column_stack(columns), curves.evaluation.edge[seen.benchmark])
 
 
 def trial_variances(seen: Checkpoints, edge: float) -> FloatArray:
@@ -331,11 +362,16 @@ def _moved(
     """Every draw's end, moved by how far the last scores are from the draw's own."""
     edge = curves.evaluation.edge[benchmark]
     last = seen.at(np.arange(len(seen.score))[-RECENT:])
-    expected = curve_at(curves, last, float(tracked.decay[benchmark])) + luck[:, None]
-    away = (to_scale(last.score, np.array(edge)) - expected).mean(axis=1)
+    weights = tracked.by_worth[benchmark]
+    chosen = rng.choice(len(weights), size=len(end), p=weights / weights.sum())
+    away, distance = np.empty(len(end)), np.empty(len(end))
+    for place in np.unique(chosen):
+        rows, worth = chosen == place, DECAY[place]
+        expected = curve_at(curves, last, worth)[rows] + luck[rows, None]
+        away[rows] = (to_scale(last.score, np.array(edge)) - expected).mean(axis=1)
+        behind = np.log10(max(curves.target_flops / float(last.place[-1]), 1.0))
+        distance[rows] = behind + worth * last.rate[-1]
     # what the run is off by lasts as the wobble does: forgotten with distance, while a new one comes
-    distance = np.log10(max(curves.target_flops / float(last.place[-1]), 1.0))
     kept = np.exp(-distance / LASTS)
-    spread = tracked.wobble[benchmark] * np.sqrt(1 - kept**2 + 1 / RECENT)
-    noise = spread * rng.standard_normal(len(away))
+    noise = tracked.wobble[benchmark] * np.sqrt(1 - kept**2 + 1 / RECENT) * rng.standard_normal(len(away))
     return from_scale(end + kept * away + noise, np.array(edge))

@@ -25,6 +25,8 @@ COLUMNS = ["kind", "series", "tokens", "seen", "q05", "q25", "q50", "q75", "q95"
 QUANTILES = ["q05", "q25", "q50", "q75", "q95"]
 LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 AHEAD = 25
+LEARNT_SHARE, FEWEST_LEARNT = 0.1, 3
+"""Share of a run that is enough to learn what is healthy, and points that are needed at least."""
 DRAWS = 4000
 
 type Refit = Callable[[Observed], Record]
@@ -191,8 +193,8 @@ def watch_run(
         if record is None:
             raise InputError("scores can be watched with a saved forecast only; name its folder, or give losses alone")
         basis = basis_of(record, target)
-        total = total_tokens or _tokens_of(basis)
-        parts.append(_scores(observed, basis, total, schedule, refit, seed))
+        total_tokens = total_tokens or _tokens_of(basis)
+        parts.append(_scores(observed, basis, total_tokens, schedule, refit, seed))
     elif record is not None:
         total_tokens = total_tokens or _tokens_of(basis_of(record, target), needed=False)
     ahead = []
@@ -334,6 +336,8 @@ def _losses(
     if earlier is not None and len(earlier):
         table = pd.concat([earlier[earlier["tokens"] < own["tokens"].min()], own], ignore_index=True)
     tokens, losses = (table[column].to_numpy(dtype=float) for column in ("tokens", "loss"))
+    if total is not None:  # of a loss that is evaluated rarely twenty points may be most of the run
+        learning = min(learning, max(FEWEST_LEARNT, int((tokens <= LEARNT_SHARE * total).sum())))
     if len(table) <= learning:
         notes.append(
             f"{name}: {len(table)} points, of which {learning} are needed to learn from: no alarm can be raised yet"

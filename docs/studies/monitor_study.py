@@ -3,6 +3,8 @@
 ``python docs/studies/monitor_study.py scores [METHOD]``: forecasts of each larger micro model from the rungs up to a
 cut, watched along its checkpoints; false alarms, and CRPS of the end before training and from half-way on.
 ``python docs/studies/monitor_study.py losses FILE``: alarms on the runs of a table of losses (column run).
+``python docs/studies/monitor_study.py damaged TABLE [METHOD]``: alarms on healthy and damaged runs of one width, from
+the table of `damaged_runs.py`, beside forecasts from the micro ladder's rungs up to `DAMAGED_CUT`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from bayes_cod.monitor.watching import watch_run
 from bayes_cod.scoring.proper import crps
 
 SEEDS = ("s0", "s1", "s2")
+DAMAGED_CUT = 24
 CASES = (("w60", "w72"), ("w72", "w88"), ("w88", "w104"), ("w88", "w128"))
 
 
@@ -69,6 +72,50 @@ def scores(method: str) -> None:
     print(table.drop(columns=["cut", "target"]).mean().round(3).to_string())
 
 
+def damaged(file: str, method: str) -> None:
+    """Print one line a run, with scores and losses, losses alone and scores alone, and counts of alarms."""
+    table = pd.read_parquet(file)
+    planned = bc.read("microladder").target("w32-s0")
+    forecasts = [
+        bc.forecast(
+            "microladder",
+            family=f"micro-{seed}",
+            flops=planned.flops,
+            params=planned.params,
+            tokens=planned.tokens,
+            cut=f"w{DAMAGED_CUT}-{seed}",
+            method=method,
+        )
+        for seed in SEEDS
+    ]
+    rows = []
+    for place, (run, of_run) in enumerate(table.groupby("run", sort=False)):
+        made = forecasts[place // 2 % len(SEEDS)]  # a healthy run and the damaged one after it have the same
+        observed = read_observed(file, run=str(run))
+        begins, total = float(of_run["begins"].iloc[0]), float(of_run["total"].iloc[0])
+        row = {"run": run, "damage": of_run["damage"].iloc[0], "begins": begins, "due": begins + (1 - begins) / 2}
+        parts = {
+            "both": observed,
+            "losses": replace(observed, scores=observed.scores.iloc[:0]),
+            "scores": replace(observed, losses=observed.losses.iloc[:0]),
+        }
+        for name, part in parts.items():
+            seen = watch_run(part, made)
+            row[name] = np.nan if seen.alarm is None else seen.alarm / total
+            row[f"p_{name}"] = seen.p_value
+        rows.append(row)
+        print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
+    every = pd.DataFrame(rows)
+    for name in ("both", "losses", "scores"):
+        sound = every["damage"] == ""
+        early = (every[name] < every["begins"]).sum()
+        in_time = (every[name].between(every["begins"], every["due"]) & ~sound).sum()
+        print(
+            f"{name}: alarms in {every.loc[sound, name].notna().sum()} of {sound.sum()} healthy runs, in {early} "
+            f"before the damage, in {in_time} of {(~sound).sum()} damaged runs before half of what was left"
+        )
+
+
 def losses(file: str) -> None:
     """Print one line a run and series."""
     for run in pd.read_csv(file)["run"].unique():
@@ -83,4 +130,10 @@ def losses(file: str) -> None:
 
 
 if __name__ == "__main__":
-    losses(sys.argv[2]) if sys.argv[1] == "losses" else scores(*sys.argv[2:] or ["exponential+bootstrap"])
+    DEFAULT = ["exponential+bootstrap"]
+    if sys.argv[1] == "losses":
+        losses(sys.argv[2])
+    elif sys.argv[1] == "damaged":
+        damaged(sys.argv[2], *(sys.argv[3:] or DEFAULT))
+    else:
+        scores(*(sys.argv[2:] or DEFAULT))

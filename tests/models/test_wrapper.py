@@ -53,6 +53,7 @@ def test_the_draws_are_those_of_nutpie_also_with_other_data(model: pm.Model) -> 
         for name in NAMES:
             np.testing.assert_array_equal(first.posterior[name].values, second.posterior[name].values)
     assert ours.with_data(**packing.packed(OTHER)).user_data["density"] == ours.user_data["density"]
+    assert len(ours.logp_func.vm.jit_fn.overloads) == 1  # compiled once, the check included
 
 
 def test_a_record_of_another_shape_is_refused() -> None:

@@ -110,11 +110,31 @@ def test_one_alarm_for_all_series() -> None:
                 "kind": ["score"] * 60 + ["loss"] * 60,
                 "series": ["a", "b"] * 30 + ["loss"] * 60,
                 "tokens": np.r_[np.repeat(np.arange(1.0, 31), 2), np.arange(1.0, 61)],
-                "residual": rng.normal(size=120),
+                "residual": np.r_[rng.normal(size=60), np.full(20, np.nan), rng.normal(size=40)],
             }
         ).sort_values("tokens", kind="stable", ignore_index=True)
         raised += combine(points, 0.1, "worse").raised_at is not None
     assert raised <= 26  # 150 runs at 10 %: more have a probability of 0.1 %
+
+
+def test_a_series_that_is_not_watched_takes_no_share() -> None:
+    points = pd.DataFrame(
+        {
+            "kind": "loss",
+            "series": "loss",
+            "tokens": np.arange(1.0, 21),
+            "residual": np.r_[np.zeros(10), np.full(10, 2)],
+        }
+    )
+    idle = points.assign(series="idle", residual=np.nan)
+    both = pd.concat([points, idle]).sort_values("tokens", kind="stable", ignore_index=True)
+    alone, made = combine(points, 0.05, "worse"), combine(both, 0.05, "worse")
+    assert alone.raised_at is not None
+    np.testing.assert_allclose(made.log_value[::2], alone.log_value)
+    # one that begins later gets its share of what there is, so nothing changes at that moment
+    later = both.assign(residual=both["residual"].where(both["series"] != "idle", 0.0).where(both.index > 30))
+    begun = combine(pd.concat([points[:15], later[31:]]).sort_values("tokens", kind="stable"), 0.05, "worse")
+    assert begun.log_value[14] == pytest.approx(alone.log_value[14])
 
 
 def test_progress() -> None:

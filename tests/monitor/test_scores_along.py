@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from decision_toys import Toy, scores
@@ -63,6 +65,27 @@ def test_residuals_of_healthy_runs_are_standard_normal() -> None:
     assert 0.7 < one.std() < 1.1
     alarms = (log_e_process(one) >= np.log(20)).any(axis=1)
     assert alarms.sum() <= 8  # 60 runs at 5 %: more have a probability of 0.4 %
+
+
+def test_what_decay_is_worth_is_learnt_from_all_benchmarks() -> None:
+    curves, end = TOY.curves()
+    rng = np.random.default_rng(4)
+    rate = np.linspace(1, 0, POINTS)
+    residuals, learnt = [], {}
+    for worth in (0.0, 0.4, 1.6):
+        found = []
+        for _ in range(12):
+            seen, _ = simulated(TOY, rng)
+            logits = to_scale(seen.score, curves.evaluation.edge[0]) - worth * np.repeat(rate, BENCHMARKS)
+            behind = from_scale(logits, curves.evaluation.edge[0])
+            seen = replace(seen, rate=np.repeat(rate, BENCHMARKS), score=behind)
+            made = track(curves, end, seen, decays=True)
+            residuals.append(made.residual)
+            found.append(made.decay.mean())
+            np.testing.assert_allclose(made.by_worth.sum(axis=1), 1)
+        learnt[worth] = np.mean(found)
+    assert 2 * learnt[0.0] < learnt[1.6] and learnt[0.0] < learnt[0.4] < learnt[1.6]
+    assert np.std(residuals) == pytest.approx(1, abs=0.15)
 
 
 def test_residuals_of_a_checkpoint_count_as_one() -> None:

@@ -40,6 +40,15 @@ def ladder_of_logs(folder: Path) -> Path:
     return folder
 
 
+def test_what_was_imported_as_json(tmp_path: Path) -> None:
+    logs, out = ladder_of_logs(tmp_path / "logs"), tmp_path / "ladder"
+    code, text, error = run("import", logs, "--out", out, "--json")
+    assert code == 0, error
+    answer = json.loads(text)
+    assert answer["out"] == str(out) and answer["settings"]["logs"] == str(logs)
+    assert {row["benchmark"] for row in answer["benchmarks"]} >= {"sums"}
+
+
 def test_two_commands_from_logs_to_a_report(tmp_path: Path) -> None:
     logs, out = ladder_of_logs(tmp_path / "logs"), tmp_path / "ladder"
     code, text, error = run("import", logs, "--out", out)

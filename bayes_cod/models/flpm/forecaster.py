@@ -111,6 +111,11 @@ class BayesianFLPM:
             raise BayesCodError("this forecaster is not fitted yet; call fit(ladder) first")
         return self._gate
 
+    @property
+    def gate(self) -> Gate:
+        """Diagnostics of both stages."""
+        return self._fitted()
+
     def predict(self, points: Points, *, joint: bool = False, most: int | None = None) -> Prediction:
         """Joint draws of scores and losses of runs; see `MixtureLosses.forecast` for `joint` and `most`."""
         self._fitted()

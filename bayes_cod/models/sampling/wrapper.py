@@ -141,11 +141,16 @@ def _in_c() -> tuple[Any, Any]:
     )
 
 
-def _address(function: Any, arguments: Sequence[types.Type], result: types.Type) -> int:
-    """Address of a function of PyTensor, compiled for these arguments."""
+def _compiled(function: Any, arguments: Sequence[types.Type]) -> Any:
+    """A function of PyTensor compiled for these arguments, at the first call."""
     packed = types.StarArgTuple.from_types(tuple(arguments))  # PyTensor's functions take ``*arguments``
     function.compile((packed,))
-    compiled = function.overloads[(packed,)]
+    return function.overloads[(packed,)]
+
+
+def _address(function: Any, arguments: Sequence[types.Type], result: types.Type) -> int:
+    """Address of a function of PyTensor, compiled for these arguments."""
+    compiled = _compiled(function, arguments)
     if compiled.signature.return_type != result:
         raise UnexpectedError(f"a compiled function returns {compiled.signature.return_type}, not {result}")
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.mangled_name))
@@ -224,7 +229,9 @@ def _check(compiled: Any) -> None:
     places = (array.ctypes.data for array in (point, gradient, density, compiled.user_data))
     kind(compiled.compiled_logp_func.address)(compiled.n_dim, *places)
     arrays = (np.array(compiled.shared_data[key]) for key in (VALUES, SIZES))
-    expected, slope = compiled.logp_func.vm.jit_fn(point, *arrays)
+    # a call of the function itself, with three arguments, would compile all of it again
+    from_python = _compiled(compiled.logp_func.vm.jit_fn, _DENSITY_ARGUMENTS).entry_point
+    expected, slope = from_python((point, *arrays))
     if not (np.array_equal(density, expected, equal_nan=True) and np.array_equal(gradient, slope, equal_nan=True)):
         raise UnexpectedError("the density called by its address differs")
 

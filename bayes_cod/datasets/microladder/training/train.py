@@ -15,6 +15,7 @@ Finished runs are skipped, interrupted runs go on from their last saved state.
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ import torch.nn.functional as F
 from evaluate import measure
 from locks import locked
 from model import Transformer
+from numpy.typing import NDArray
 from plan import (
     DEFAULT_MIXTURE,
     HEADS,
@@ -44,6 +46,7 @@ SAVE_SECONDS = 60.0
 STATE_FILE = "state.pt"
 RECORD_FILE = "run.json"
 ANSWERS_FILE = "answers.npz"
+STEP_LOSSES_FILE = "step_losses.npy"
 
 
 @dataclass
@@ -56,6 +59,8 @@ class Progress:
         Optimiser steps done.
     seconds : float
         Wall time spent on them.
+    step_losses : list of float
+        Loss on the batch of every step, in nats per character.
     checkpoints : list of dict
         Step, tokens, learning rate and losses of every measured checkpoint.
     answers : dict of str to ndarray
@@ -64,6 +69,7 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
+    step_losses: list[float] = field(default_factory=list)
     checkpoints: list[dict[str, Any]] = field(default_factory=list)
     answers: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -77,15 +83,15 @@ def optimiser_for(model: Transformer, run: Run) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=run.peak_rate, betas=(0.9, 0.98), fused=True)
 
 
-def record(run: Run, model: Transformer, progress: Progress) -> None:
-    """Measure the model and add the checkpoint to the run's progress."""
+def record(run: Run, model: Transformer, progress: Progress, rate: float) -> None:
+    """Measure the model and add the checkpoint to the run's progress, with the learning rate of its last step."""
     losses, answers = measure(model)
     step = progress.step
     progress.checkpoints.append(
         {
             "step": step,
             "tokens": step * run.batch * CONTEXT,
-            "lr": learning_rate(run, step - 1),
+            "lr": rate,
             "losses": losses,
         }
     )
@@ -117,6 +123,7 @@ def load_state(path: Path, model: Transformer, optimiser: torch.optim.Optimizer)
 def write_results(folder: Path, run: Run, progress: Progress) -> None:
     """Write a finished run; its record comes last and marks it as complete."""
     np.savez_compressed(folder / ANSWERS_FILE, **progress.answers)
+    np.save(folder / STEP_LOSSES_FILE, np.array(progress.step_losses, dtype=np.float32))
     contents = {
         "run": vars(run),
         "steps": run.steps,
@@ -133,7 +140,18 @@ def write_results(folder: Path, run: Run, progress: Progress) -> None:
     (folder / STATE_FILE).unlink(missing_ok=True)
 
 
-def train(run: Run, folder: Path) -> None:
+def all_windows(run: Run) -> NDArray[np.uint8]:
+    """Training text of the whole run, in the order of its steps."""
+    return training_windows(run.domain_weights, run.seed, run.steps * run.batch)
+
+
+def train(
+    run: Run,
+    folder: Path,
+    rate_of: Callable[[Run, int], float] = learning_rate,
+    text_of: Callable[[Run], NDArray[np.uint8]] = all_windows,
+    measured_of: Callable[[Run], Iterable[int]] = checkpoint_steps,
+) -> None:
     """Train one run and write its results.
 
     Parameters
@@ -142,6 +160,8 @@ def train(run: Run, folder: Path) -> None:
         What to train.
     folder : Path
         Folder of the run's files.
+    rate_of, text_of, measured_of : callable
+        Learning rate of a step, text of all steps, and steps measured; by default those of the plan.
     """
     torch.compiler.reset()
     torch.manual_seed(run.seed)
@@ -149,8 +169,8 @@ def train(run: Run, folder: Path) -> None:
     optimiser = optimiser_for(model, run)
     progress = load_state(folder / STATE_FILE, model, optimiser)
     started = saved = time.monotonic() - progress.seconds
-    windows = training_windows(run.domain_weights, run.seed, run.steps * run.batch)
-    measured = set(checkpoint_steps(run))
+    windows = text_of(run)
+    measured = set(measured_of(run))
 
     @torch.compile(dynamic=False)
     def loss_of(codes: Tensor) -> Tensor:
@@ -158,17 +178,20 @@ def train(run: Run, folder: Path) -> None:
         return F.cross_entropy(logits.flatten(0, 1), codes[:, 1:].flatten())
 
     while progress.step < run.steps:
+        rate = rate_of(run, progress.step)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(run, progress.step)
+            group["lr"] = rate
         rows = windows[progress.step * run.batch : (progress.step + 1) * run.batch]
-        loss_of(torch.from_numpy(rows.astype(np.int64))).backward()
+        loss = loss_of(torch.from_numpy(rows.astype(np.int64)))
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
         progress.step += 1
+        progress.step_losses.append(loss.item())
         progress.seconds = time.monotonic() - started
         if progress.step in measured:
-            record(run, model, progress)
+            record(run, model, progress, rate)
         if time.monotonic() - saved > SAVE_SECONDS:
             save_state(folder / STATE_FILE, model, optimiser, progress)
             saved = time.monotonic()
