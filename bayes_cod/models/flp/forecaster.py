@@ -24,7 +24,9 @@ from bayes_cod.models.flp.priors import LossPriors, ScorePriors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.sampling import Gate, SamplerSettings
 
-SAMPLER = SamplerSettings(draws=2000, tune=500, chains=2, target_accept=0.92, retry_accept=0.97, max_depth=8)
+SAMPLER = SamplerSettings(
+    draws=2000, tune=500, chains=2, target_accept=0.92, retry_accept=0.97, retry_times=4, max_depth=8
+)
 REFUSED_AT_MOST = 0.2
 FAR_DECADES = 2.0
 NOT_EMERGED = 0.5

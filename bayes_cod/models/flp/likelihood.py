@@ -69,11 +69,12 @@ def _with_gradient(
     """The outputs of `Scores` from its inputs."""
     share, slope, bend = _curve(eta, skew[0])
     rows, wide = eta.shape
-    top, total, density = 1 - ceiling[0], np.zeros(()), np.empty(wide)
+    total, density = np.zeros(()), np.empty(wide)
     by_eta, by_walk = np.empty((rows, wide)), np.zeros(rows)
     by_floor, by_scatter = np.zeros(wide), np.zeros(wide)
     for row in range(rows):
         for b in range(wide):
+            top = 1 - ceiling[b]
             span = (1 - floor[b]) * top
             mean = floor[b] + span * share[row, b]
             binomial = mean * (1 - mean)
@@ -104,7 +105,7 @@ class Scores(WithGradient):
 
     Inputs: `eta` ``(row, benchmark)``, `floor` and `scatter` ``(benchmark,)``, `walk` ``(row,)``, the standard
     deviation of what a benchmark's own walk adds to eta; then the data: `score` and `seen`, its weight,
-    ``(row, benchmark)``, `least` ``(benchmark,)``, `ceiling` and `skew` ``(1,)``, all as in `score.expected`.
+    ``(row, benchmark)``, `least` and `ceiling` ``(benchmark,)``, and `skew` ``(1,)``, all as in `score.expected`.
     """
 
     n_parameters = len(DERIVED)
@@ -119,7 +120,7 @@ register_funcify_default_op_cache_key(Scores)(_compiled)
 
 
 def log_likelihood(
-    eta: Any, floor: Any, scatter: Any, walk: Any, score: Any, seen: Any, least: Any, ceiling: float, skew: float
+    eta: Any, floor: Any, scatter: Any, walk: Any, score: Any, seen: Any, least: Any, ceiling: Any, skew: float
 ) -> Any:
     """Log likelihood of scores as part of a graph; see `Scores`."""
-    return Scores()(eta, floor, scatter, walk, score, seen, least, np.array([ceiling]), np.array([skew]))[0]
+    return Scores()(eta, floor, scatter, walk, score, seen, least, ceiling, np.array([skew]))[0]

@@ -84,8 +84,9 @@ class ScorePriors:
     open_floor, open_floor_mean, open_floor_sd
         Floor of open questions: the first times ``e^x`` below x = 0 and ``1 + x`` above it, x Normal: a median of
         three quarters of a point, from nothing to ten points, without a long ridge where it is next to nothing.
-    ceiling
+    ceiling, unanswered
         Share of what lies above the floor that is never answered, fixed: wrong keys, questions that no training helps.
+        At most the second times what the best model of the ladder leaves unanswered: solved benchmarks level off later.
     luck
         Scale of a run's luck in progress that all its benchmarks share, beyond its loss, fixed. Estimated, it opens a
         mode in which runs stand anywhere.
@@ -121,6 +122,7 @@ class ScorePriors:
     open_floor_mean: float = -1.0
     open_floor_sd: float = 1.5
     ceiling: float = 0.04
+    unanswered: float = 0.5
     luck: float = 0.07
     undecayed: float = 0.2
     shared_walk: float = 0.25

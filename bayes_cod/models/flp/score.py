@@ -76,7 +76,7 @@ def parameters(free: Mapping[str, Any], data: Mapping[str, Any], priors: ScorePr
     of_open = priors.open_floor * module.where(lucky < 0, module.exp(module.minimum(lucky, 0.0)), 1 + lucky)
     of_choice = data["chance"] * module.exp(priors.floor_sd * free["floor_z"])
     made["floor"] = module.where(data["open"] > 0, of_open, of_choice)
-    made["top"] = top_of(made["floor"], priors)
+    made["top"] = made["floor"] + (1 - made["floor"]) * (1 - data["ceiling"])
     made["scatter"] = data["binomial"] * module.exp(free["dispersion"])
     made["late"] = priors.undecayed * free["late_z"]
     made["walk"] = priors.walk + free["walk_over"]
@@ -84,11 +84,6 @@ def parameters(free: Mapping[str, Any], data: Mapping[str, Any], priors: ScorePr
         apart = priors.family_height * free["apart_z"]
         made["apart"] = module.concatenate([module.zeros_like(apart[..., :1, :]), apart], axis=-2)
     return made
-
-
-def top_of(floor: Any, priors: ScorePriors) -> Any:
-    """Top of a benchmark: all but `ScorePriors.ceiling` of what lies above its floor."""
-    return floor + (1 - floor) * (1 - priors.ceiling)
 
 
 def parts_of_progress(
@@ -200,6 +195,7 @@ def arrays(evidence: Evidence, scale: Scale, priors: ScorePriors) -> dict[str, N
         "open": (evidence.chance < OPEN_FLOOR).astype(float),
         "binomial": 1 / np.sqrt(evidence.n_questions),
         "least": 0.5 / evidence.n_questions,
+        "ceiling": np.minimum(priors.ceiling, priors.unanswered * evidence.unanswered),
         "anchor": _anchor(evidence, middle),
         "score": np.nan_to_num(evidence.score),
         "seen": np.isfinite(evidence.score) * evidence.weight[:, None],
@@ -256,8 +252,8 @@ def build(n_benchmarks: int, n_series: int, n_runs: int, n_pooled: int, priors: 
         free["at_anchor"] = pm.Normal("at_anchor", p.height + shift, p.height_sd, dims="benchmark")
         made = parameters(free, data, p, pt)
         eta, walk = eta_at(made, *at_rows(made, data)), made["walk"] * pt.sqrt(data["behind"])
-        seen = data["score"], data["seen"], data["least"]
-        density = log_likelihood(eta, made["floor"], made["scatter"], walk, *seen, p.ceiling, p.skew)
+        given = (data[name] for name in ("score", "seen", "least", "ceiling"))
+        density = log_likelihood(eta, made["floor"], made["scatter"], walk, *given, p.skew)
         pm.Potential("scores", density)
     return model
 
@@ -272,6 +268,6 @@ def _placeholders(n_benchmarks: int, n_series: int, n_runs: int) -> dict[str, ND
         "progress": np.zeros((ANY_ROWS, n_series + 1)),
         "behind": np.zeros(ANY_ROWS),
         "log_weight": np.zeros(n_series + 1),
-        **{name: np.full(n_benchmarks, 0.5) for name in ("chance", "open", "binomial", "least", "anchor")},
+        **{name: np.full(n_benchmarks, 0.5) for name in ("chance", "open", "binomial", "least", "ceiling", "anchor")},
         **{name: np.full((ANY_ROWS, n_benchmarks), 0.5) for name in ("score", "seen")},
     }

@@ -170,6 +170,7 @@ def _layout(design: Design) -> Evidence:
         log_loss=np.zeros((n_run, 1)),
         log_loss_se=np.zeros((n_run, 1)),
         score=np.full((n_run, n_benchmark), np.nan),
+        unanswered=np.ones(n_benchmark),
     )
 
 

@@ -128,6 +128,13 @@ def test_padded_runs_tell_nothing() -> None:
         assert np.allclose(one, other)
 
 
+def test_solved_benchmarks_level_off_later() -> None:
+    evidence, priors = evidence_of(ALONE), ScorePriors()
+    solved = replace(evidence, unanswered=np.array([0.9, 0.5, 0.02, 0.0]))
+    ceiling = score.arrays(solved, Scale.of(solved), priors)["ceiling"]
+    assert ceiling == pytest.approx([priors.ceiling, priors.ceiling, priors.unanswered * 0.02, 0.0])
+
+
 def test_curves_run_from_floor_to_top_and_their_slope_is_a_derivative() -> None:
     made = {
         name: np.array([[value]]) for name, value in (("height", 0.3), ("slope", 0.8), ("floor", 0.25), ("top", 0.97))

@@ -12,7 +12,8 @@ from bayes_cod import laws
 from bayes_cod.models.common.with_gradient import version_of
 from bayes_cod.models.flp.likelihood import DEGREES, DERIVED, Scores, log_likelihood
 
-ROWS, WIDE, CEILING = 7, 5, 0.04
+ROWS, WIDE = 7, 5
+CEILING = np.array([0.04, 0.04, 0.001, 0.02, 0.0])
 
 type Arrays = dict[str, np.ndarray]
 
