@@ -25,6 +25,8 @@ from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 LOSS: Final = "loss"
 SCORE: Final = "score"
 LATENT = "score on the curve"
+LOSS_ACCEPT = 0.99
+"""Target acceptance of the loss stage at least: few parameters, whose scales of luck and noise take small steps."""
 _models = CompiledModels()
 
 
@@ -80,7 +82,7 @@ class Posterior:
         evidence, (of_losses, of_scores) = self.evidence, self.priors
         n_series, n_runs, n_pooled = len(evidence.series), score.padded_runs(evidence.n_runs), evidence.n_pooled
         if stage == LOSS:
-            sampler = replace(sampler, adaptation="low_rank")  # few parameters, correlated
+            sampler = replace(sampler, adaptation="low_rank", target_accept=max(LOSS_ACCEPT, sampler.target_accept))
             key = (stage, n_series, n_runs, n_pooled, of_losses)
             compiled = _models.get(key, lambda: loss.build(n_series, n_runs, n_pooled, of_losses))
             data = loss.arrays(evidence, self.scale)
