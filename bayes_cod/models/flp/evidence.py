@@ -83,6 +83,9 @@ class Evidence:
         ``(row, series)``; NaN where missing; the standard error is 0 where not given.
     score
         ``(row, benchmark)``, NaN where missing.
+    unanswered
+        What the best final model, those of pooled families included, leaves of the way from chance to 1
+        ``(benchmark,)``; 1 where nothing is known.
     notes
         What was decided and a user should know.
     """
@@ -102,6 +105,7 @@ class Evidence:
     log_loss: FloatArray
     log_loss_se: FloatArray
     score: FloatArray
+    unanswered: FloatArray
     notes: tuple[str, ...] = ()
 
     @property
@@ -172,11 +176,15 @@ def _evidence(
     if benchmarks:
         table = ladder.observed_scores.groupby("benchmark", observed=True)["n_questions"].first()
         questions = np.array([float(table.get(name, np.nan)) for name in benchmarks])
+    chance = np.nan_to_num(np.array([ladder.chance(name) for name in benchmarks]))
+    score = rows[[f"score:{name}" for name in benchmarks]].to_numpy(dtype=float)
+    final = score[: rows["run"].max() + 1]
+    best = np.nanmax((final - chance) / (1 - chance), axis=0, initial=0.0)
     return Evidence(
         rungs=rungs,
         series=tuple(names),
         benchmarks=benchmarks,
-        chance=np.nan_to_num(np.array([ladder.chance(name) for name in benchmarks])),
+        chance=chance,
         n_questions=np.where(np.isfinite(questions), questions, 1000.0),
         run=rows["run"].to_numpy(dtype=np.int64),
         family=rows["family"].to_numpy(dtype=np.int64),
@@ -187,7 +195,8 @@ def _evidence(
         weight=rows["weight"].to_numpy(dtype=float),
         log_loss=rows[[f"loss:{name}" for name in names]].to_numpy(dtype=float),
         log_loss_se=rows[[f"se:{name}" for name in names]].fillna(0.0).to_numpy(dtype=float),
-        score=rows[[f"score:{name}" for name in benchmarks]].to_numpy(dtype=float),
+        score=score,
+        unanswered=1 - np.minimum(best, 1.0),
         notes=notes,
     )
 

@@ -112,10 +112,10 @@ def emergence(evidence: Evidence, draws: Draws, scale: Scale) -> pd.DataFrame:
         benchmark, loss (median), low90, high90 (of the loss of the first series), p_emerged (probability that the last
         rung is beyond it).
     """
-    share = np.clip(EMERGED / (draws.top - draws.floor), 1e-6, 1 - 1e-6)
-    skew = draws.skew[:, None]
+    made, skew = draws.of_score, draws.priors.skew
+    share = np.clip(EMERGED / (made["top"] - made["floor"]), 1e-6, 1 - 1e-6)
     eta = np.log(skew) - np.log(np.expm1(-skew * np.log(share)))
-    position = (eta - draws.height) / np.exp(draws.log_slope)
+    position = (eta - made["height"]) / made["slope"]
     loss = loss_of_progress(scale, np.clip(position, -50, 50))
     low, mid, high = np.quantile(loss, [0.05, 0.5, 0.95], axis=0)
     emerged = (position <= draws.furthest[:, None]).mean(axis=0)

@@ -1,4 +1,7 @@
-"""Losses alone, for ladders without mixtures: those of larger models from size and tokens, or compute."""
+"""Losses alone, for ladders without mixtures: those of larger models from size and tokens, or compute.
+
+Losses of final models lie around the law of `law` with Student-t luck, and may drift from it beyond the largest rung.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -17,8 +22,9 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models import sampling
 from bayes_cod.models.flp import law
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather_losses
-from bayes_cod.models.flp.law import LossPriors
-from bayes_cod.models.flp.predict import Points, flat
+from bayes_cod.models.flp.posterior import flat
+from bayes_cod.models.flp.predict import Points
+from bayes_cod.models.flp.priors import LawPriors
 from bayes_cod.models.flp.progress import Scale
 from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
 
@@ -26,6 +32,102 @@ type FloatArray = NDArray[np.float64]
 
 SAMPLER = SamplerSettings(draws=1000, tune=1000, chains=2, target_accept=0.995, adaptation="low_rank")
 _models = CompiledModels()
+
+
+ANY_RUNS = 2
+"""Runs of the placeholders that a graph is built with; data of any number of rows take their place."""
+
+
+@dataclass(frozen=True)
+class AlonePriors(LawPriors):
+    """Priors of losses alone.
+
+    Attributes
+    ----------
+    scale, scale_sd
+        Log of the scale of a run's luck and the noise of its evaluation together, on log loss, Student-t with 3 degrees
+        of freedom: seeds move a loss by some tenths of a per cent, misfit of the law by a per cent or two, and where
+        the law does not hold at all by far more.
+    drift
+        What runs beyond the largest rung may depart from the law by, in log loss per root decade of compute, fixed: no
+        rung says it. Set on Delphi, whose smaller budgets forecast its larger ones.
+    """
+
+    scale: float = float(np.log(0.011))
+    scale_sd: float = 0.7
+    drift: float = 0.007
+
+
+def arrays(evidence: Evidence, scale: Scale) -> dict[str, NDArray[Any]]:
+    """Values of the graph's `pm.Data` containers, by name."""
+    size, tokens = scale.size_and_tokens(evidence.flops, evidence.params, evidence.tokens)
+    return {
+        "size": size,
+        "tokens": tokens,
+        "log_loss": evidence.log_loss,
+        "se": evidence.log_loss_se,
+        "reference": scale.log_loss.copy(),
+    }
+
+
+def build(n_series: int, priors: AlonePriors) -> pm.Model:
+    """The graph, with placeholder data.
+
+    Parameters
+    ----------
+    n_series
+        Loss series.
+    priors
+        Constants of the compiled graph.
+    """
+    per_run, per_value = np.zeros(ANY_RUNS), np.zeros((ANY_RUNS, n_series))
+    with pm.Model(coords=law.coordinates(n_series)) as model:
+        size, tokens = pm.Data("size", per_run), pm.Data("tokens", per_run)
+        observed, se = pm.Data("log_loss", per_value), pm.Data("se", per_value)
+        reference = pm.Data("reference", np.zeros(n_series))
+        free = law.free_variables()
+        log_scale = pm.StudentT(
+            "log_scale", nu=law.SCALE_DEGREES, mu=priors.scale, sigma=priors.scale_sd, dims="series"
+        )
+        mean = law.log_loss(law.parameters(free, priors, pt), size, tokens, reference, pt)
+        sigma = pt.sqrt(pt.exp(log_scale) ** 2 + se**2)
+        pm.StudentT("losses", nu=law.DEGREES, mu=mean, sigma=sigma, observed=observed)
+    return model
+
+
+def drift(priors: AlonePriors, scale: Scale, flops: FloatArray, shape: tuple[int, int], seed: list[int]) -> FloatArray:
+    """Departures from the law beyond the largest rung ``(sample, point, series)``, of all points in one direction.
+
+    Parameters
+    ----------
+    priors, scale
+        See `AlonePriors` and `Scale`.
+    flops
+        Compute of the points ``(point,)``.
+    shape
+        Samples and series.
+    seed
+        Of the random numbers.
+    """
+    ahead = np.sqrt(np.maximum(scale.decades(flops), 0.0))
+    towards = np.random.default_rng(seed).standard_normal((shape[0], 1, shape[1]))
+    return np.asarray(priors.drift * towards * ahead[:, None])
+
+
+def luck(scale: FloatArray, n_point: int, rng: np.random.Generator) -> FloatArray:
+    """A run's own luck on log loss, the noise of its evaluation included ``(sample, point, series)``.
+
+    Parameters
+    ----------
+    scale
+        Of luck, by draw ``(sample, series)``.
+    n_point
+        Number of runs.
+    rng
+        Of the random numbers.
+    """
+    n_sample, n_series = scale.shape
+    return np.asarray(scale[:, None] * rng.standard_t(law.DEGREES, (n_sample, n_point, n_series)))
 
 
 @dataclass(frozen=True)
@@ -43,7 +145,7 @@ class LossLaw:
     seed
         Seed of the sampler and of the luck ahead.
     priors
-        See `LossPriors`.
+        See `AlonePriors`.
     settings
         Which runs are used; all by default, however far below the largest.
     sampling
@@ -54,12 +156,12 @@ class LossLaw:
         self,
         seed: int = 0,
         *,
-        priors: LossPriors | None = None,
+        priors: AlonePriors | None = None,
         settings: EvidenceSettings | None = None,
         sampling: Mapping[str, Any] | None = None,
     ) -> None:
         self.seed = seed
-        self.priors = priors or LossPriors()
+        self.priors = priors or AlonePriors()
         self.settings = settings or EvidenceSettings()
         self.sampler = replace(SAMPLER, **(sampling or {}))
         self._fit: _Fit | None = None
@@ -75,8 +177,8 @@ class LossLaw:
         evidence = gather_losses(ladder, self.settings)
         scale = Scale.of(evidence)
         shape, priors = len(evidence.series), self.priors
-        compiled = _models.get(("law", shape, priors), lambda: law.build(shape, priors))
-        tree = sampling.sample(compiled, law.arrays(evidence, scale), self.sampler, self.seed)
+        compiled = _models.get(("law", shape, priors), lambda: build(shape, priors))
+        tree = sampling.sample(compiled, arrays(evidence, scale), self.sampler, self.seed)
         self._fit = _Fit(evidence, scale, tree)
         return self
 
@@ -106,16 +208,16 @@ class LossLaw:
             raise InputError(f"size and tokens of the target '{bare[0]}' are not known; give `params` and `tokens`")
         return Points.of(targets)
 
-    def _latent(self, points: Points) -> tuple[dict[str, FloatArray], FloatArray]:
+    def _latent(self, points: Points) -> FloatArray:
+        """Log losses of the law ``(sample, point, series)``."""
         fit = self._fitted
-        posterior = fit.tree["posterior"].to_dataset()
-        made = law.parameters({str(name): flat(posterior, str(name)) for name in posterior}, self.priors, np)
+        made = law.parameters(flat(fit.tree), self.priors, np)
         size, tokens = fit.scale.size_and_tokens(points.flops, points.params, points.tokens)
-        return made, law.log_loss(made, size, tokens, fit.scale.log_loss, np)
+        return np.asarray(law.log_loss(made, size, tokens, fit.scale.log_loss, np))
 
     def judge(self, targets: Sequence[Target]) -> Gate:
         """The gate of the law's losses at targets, drift and luck not among them."""
-        _, latent = self._latent(self.points(targets))
+        latent = self._latent(self.points(targets))
         labels = [f"target {one.name}" for one in targets]
         fit = self._fitted
         return sampling.gate(sampling.by_label("log loss", fit.evidence.series, labels, latent, fit.tree), fit.tree)
@@ -123,10 +225,11 @@ class LossLaw:
     def forecast(self, targets: Sequence[Target]) -> xr.Dataset:
         """Draws of log losses (sample, target, series): `latent`, with the drift, and `observed`, with luck too."""
         points = self.points(targets)
-        made, latent = self._latent(points)
+        latent = self._latent(points)
         shape = (len(latent), latent.shape[-1])
-        latent = latent + law.drift(self.priors, self._fitted.scale, points.flops, shape, [self.seed, 5])
-        lucky = law.luck(made, len(targets), np.random.default_rng([self.seed, 3]))
+        latent = latent + drift(self.priors, self._fitted.scale, points.flops, shape, [self.seed, 5])
+        scale = np.exp(flat(self._fitted.tree)["log_scale"])
+        lucky = luck(scale, len(targets), np.random.default_rng([self.seed, 3]))
         dims = ("sample", "target", "series")
         coords = {"target": [one.name for one in targets], "series": list(self.evidence.series)}
         return xr.Dataset({"observed": (dims, latent + lucky), "latent": (dims, latent)}, coords)

@@ -1,32 +1,32 @@
 """Ladders drawn from the priors of Bayesian FLP, fitted, and the ranks of the truth: calibration by simulation.
 
-The forecast is ranked too, so that the check covers prediction as well as sampling.
+The forecast is ranked too, so that the check covers prediction as well as sampling. What is drawn are the free
+variables of the graphs; `law` and `score` make of them what they make of the sampler's.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayes_cod import laws
 from bayes_cod.evaluation.calibration import Ranked, rank_all
+from bayes_cod.models.flp import law, loss, score
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
-from bayes_cod.models.flp.graph import OPEN_FLOOR, SCALE_DEGREES, floor_of, top_of
-from bayes_cod.models.flp.noise import TAIL_DEGREES, mean_and_variance
+from bayes_cod.models.flp.likelihood import DEGREES
 from bayes_cod.models.flp.predict import Draws, Points, predict
-from bayes_cod.models.flp.priors import Priors
-from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.flp.priors import LossPriors, ScorePriors
+from bayes_cod.models.flp.progress import BENDS, Scale
 from bayes_cod.models.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
-SAMPLER = SamplerSettings(draws=250, tune=300, chains=2, target_accept=0.9)
+SAMPLER = SamplerSettings(draws=500, tune=300, chains=2, target_accept=0.9, max_depth=8)
 REFERENCE = np.array([np.log(2.8)])
-"""Log loss of the largest rung that simulated ladders are drawn around; the model is told the same."""
+"""Log loss of the largest rung that simulated ladders are drawn around; the model is given the same."""
 
 
 @dataclass(frozen=True)
@@ -81,92 +81,66 @@ class Simulated:
     observed: FloatArray
 
 
-def simulate(design: Design, priors: Priors, skew: float, seed: int) -> Simulated:
-    """Draw parameters from the priors, then a ladder's losses and scores, then a target's.
-
-    Parameters
-    ----------
-    design, priors
-        What to draw from.
-    skew
-        Shape of the map.
-    seed
-        The same seed gives the same ladder.
-    """
+def simulate(design: Design, priors: tuple[LossPriors, ScorePriors], seed: int) -> Simulated:
+    """Draw parameters from the priors, then a ladder's losses and scores, then a target's."""
     rng = np.random.default_rng(seed)
     evidence = _layout(design)
-    n_row, n_benchmark = len(evidence.run), len(design.chance)
-    placed = Scale.of(evidence)
-    noise = np.exp(priors.loss_noise + priors.loss_noise_sd * rng.standard_t(SCALE_DEGREES, 2))
-    share = rng.dirichlet([priors.share_irreducible, priors.share_size, priors.share_tokens])
-    exponent = rng.normal(priors.exponent, priors.exponent_sd, 2)
-    level = rng.standard_normal()
-    size, tokens = placed.size_and_tokens(evidence.flops, evidence.params, evidence.tokens)
-    law = laws.params_tokens_loss(
-        np.exp(size), np.exp(tokens), share[0], share[1], np.exp(exponent[0]), share[2], np.exp(exponent[1])
-    )
-    log_loss = REFERENCE[0] + priors.level_sd * level + np.log(law) + noise[0] * rng.standard_normal(n_row)
-    walk, drift = (
-        float(rng.lognormal(of, priors.loss_walk_sd)) if design.pooled else 0.0
-        for of in (priors.loss_walk, priors.loss_drift)
-    )
-    bent = placed.bent(evidence.flops)
-    bends = walk * rng.standard_normal((bent.shape[1],))
-    of_family = _of_families(priors.family_loss, (design.pooled,), rng)
-    log_loss = log_loss + bent @ bends + of_family[evidence.family]
-    apart = np.abs(placed.decades(evidence.flops)) * (evidence.family > 0)
-    log_loss = log_loss + np.sqrt(noise[1] ** 2 + drift**2 * apart) * rng.standard_t(TAIL_DEGREES, n_row)
-    evidence = replace(evidence, log_loss=log_loss[:, None])
     scale = replace(Scale.of(evidence), log_loss=REFERENCE)
-    weight = rng.dirichlet([priors.weight_loss, priors.weight_compute])
-    luck_scale = priors.luck + float(rng.gamma(priors.luck_shape, priors.luck_more / priors.luck_shape))
-    behind = scale.behind(evidence.log_loss, evidence.flops, evidence.family)
-    shared_walk = priors.shared_walk + float(rng.lognormal(priors.shared_walk_more, priors.shared_walk_sd))
-    own_walk = priors.own_walk + float(rng.lognormal(priors.own_walk_more, priors.own_walk_sd))
-    off_by = np.sqrt(luck_scale**2 + shared_walk**2 * behind)
-    apart_by = float(rng.lognormal(priors.family_height, priors.family_height_spread))
-    shifts = _of_families(priors.family_shift, (design.pooled,), rng)
-    heights = _of_families(apart_by, (design.pooled, n_benchmark), rng)
-    expected = scale.progress(evidence.log_loss, evidence.flops) @ weight + shifts[evidence.family]
-    reached = expected + off_by * rng.standard_normal(n_row)
-    spread = float(np.exp(rng.normal(priors.spread, priors.spread_sd)))
-    slope_mean = rng.normal(priors.slope, priors.slope_sd)
-    floor = floor_of(
-        rng.standard_normal(n_benchmark), evidence.chance, evidence.chance < OPEN_FLOOR, asdict(priors), np
-    )
-    kind = rng.choice(len(priors.shares), n_benchmark, p=priors.shares)
-    dispersion_mean = rng.normal(priors.dispersion, priors.dispersion_sd)
-    draws = Draws(
-        loss_level=np.array([[level]]),
-        undecayed_loss=np.zeros((1, 1)),
-        loss_luck=noise[None, :1],
-        loss_noise=noise[None, 1:],
-        loss_share=share[None, None],
-        log_exponent=exponent[None, None],
-        loss_bends=bends[None, :, None],
-        loss_walk=np.array([[walk]]),
-        loss_drift=np.array([[drift]]),
-        weight=weight[None],
-        height=_height(n_benchmark, priors, skew, rng)[None],
-        log_slope=slope_mean + spread * rng.standard_normal((1, n_benchmark)),
-        floor=floor[None],
-        top=top_of(floor, priors.ceilings[kind])[None],
-        dispersion=dispersion_mean + priors.dispersion_spread * rng.standard_normal((1, n_benchmark)),
-        skew=np.array([skew]),
-        score_luck=np.array([luck_scale]),
-        shared_walk=np.array([shared_walk]),
-        own_walk=np.array([own_walk]),
-        furthest=np.array([reached[: evidence.n_rungs].max()]),
-    )
-    own = heights[evidence.family]
-    dispersed = np.exp(draws.dispersion) / np.sqrt(evidence.n_questions)
-    eta = draws.height + np.exp(draws.log_slope) * reached[:, None] + own
-    walked, least = own_walk * np.sqrt(behind)[:, None], 0.5 / evidence.n_questions
-    mean, variance = mean_and_variance(eta, draws.floor, draws.top, dispersed, least, walked, skew, np)
-    score = mean + np.sqrt(variance) * rng.standard_t(TAIL_DEGREES, mean.shape)
-    evidence = replace(evidence, score=score)
-    ahead = predict(evidence, draws, scale, priors, design.target, int(rng.integers(2**31)))
+    of_losses = loss.parameters(_free_of_losses(design, priors[0], rng), priors[0], np)
+    evidence = replace(evidence, log_loss=_log_losses(evidence, scale, of_losses, rng))
+    scale = replace(Scale.of(evidence), log_loss=REFERENCE)
+    data = score.arrays(replace(evidence, score=np.zeros((len(evidence.run), len(design.chance)))), scale, priors[1])
+    data |= {name: data[name][: evidence.n_runs] for name in score.PER_RUN}
+    free = _free_of_scores(design, evidence, data, priors[1], rng)
+    of_scores = score.parameters(free, data, priors[1], np)
+    mean, variance = score.expected(of_scores, data, priors[1].skew, np)
+    evidence = replace(evidence, score=(mean + np.sqrt(variance) * rng.standard_t(DEGREES, mean.shape))[0])
+    draws = Draws(of_losses, of_scores, of_scores["reached"][:, : evidence.n_rungs].max(axis=1), priors[1])
+    ahead = predict(draws, scale, design.target, evidence.n_questions, int(rng.integers(2**31)))
     return Simulated(evidence, scale, draws, ahead.observed[0, 0])
+
+
+def _free_of_losses(design: Design, priors: LossPriors, rng: np.random.Generator) -> dict[str, FloatArray]:
+    """The loss stage's free variables but for the runs' luck, with an axis ``sample`` of one."""
+    shapes: dict[str, tuple[int, ...]] = {"level_z": (1,), "share_z": (1, 3), "exponent_z": (1, 2)}
+    if design.pooled:
+        shapes |= {"family_z": (design.pooled, 1), "bend_z": (BENDS, 1)}
+    free = {name: rng.standard_normal((1, *shape)) for name, shape in shapes.items()}
+    free["rise_z"] = np.abs(rng.standard_normal((1, 1)))
+    for name in ("log_luck", "log_noise"):
+        free[name] = priors.scale + priors.scale_sd * rng.standard_t(law.SCALE_DEGREES, (1, 1))
+    if design.pooled:
+        for name in ("walk", "drift"):
+            free[name] = rng.lognormal(np.log(getattr(priors, name)), priors.walk_sd, (1, 1))
+    return free
+
+
+def _log_losses(evidence: Evidence, scale: Scale, made: dict[str, FloatArray], rng: np.random.Generator) -> FloatArray:
+    """Log losses ``(row, series)`` of a layout with one row a run."""
+    mean, variance = (part[0] for part in loss.at_rows(made, loss.arrays(evidence, scale), np))
+    luck = made["luck"][0] * rng.standard_normal((evidence.n_runs, 1))
+    return np.asarray(mean + luck + np.sqrt(variance) * rng.standard_t(law.DEGREES, mean.shape))
+
+
+def _free_of_scores(
+    design: Design, evidence: Evidence, data: dict[str, FloatArray], p: ScorePriors, rng: np.random.Generator
+) -> dict[str, FloatArray]:
+    """The score stage's free variables, with an axis ``sample`` of one."""
+    n = len(design.chance)
+    shapes: dict[str, tuple[int, ...]] = {"weight_z": (2,), "floor_z": (n,), "late_z": ()}
+    if design.pooled:
+        shapes |= {"shift_z": (design.pooled,), "apart_z": (design.pooled, n)}
+    free = {name: rng.standard_normal((1, *shape)) for name, shape in shapes.items()}
+    expected = score.expected_progress(score.parts_of_progress(free, data, p, np), data)[:, data["last"]]
+    reached = expected + score.off_by(data, p, np) * rng.standard_normal(expected.shape)
+    free["moved"] = (reached - data["start"]) / score.RUN_UNIT
+    of_one, _ = score.slope_and_shift(np.zeros((1, 1)), reached, data, np)
+    free["log_slope"] = rng.normal(p.slope, p.slope_sd) + p.slope_spread * rng.standard_normal((1, n)) - np.log(of_one)
+    _, shift = score.slope_and_shift(free["log_slope"], reached, data, np)
+    free["at_anchor"] = p.height + p.height_sd * rng.standard_normal((1, n)) + shift
+    free["dispersion"] = rng.normal(p.dispersion, p.dispersion_sd) + p.dispersion_spread * rng.standard_normal((1, n))
+    free["walk_over"] = rng.lognormal(np.log(p.walk_more), p.walk_sd, 1)
+    return free
 
 
 def _layout(design: Design) -> Evidence:
@@ -196,51 +170,41 @@ def _layout(design: Design) -> Evidence:
         log_loss=np.zeros((n_run, 1)),
         log_loss_se=np.zeros((n_run, 1)),
         score=np.full((n_run, n_benchmark), np.nan),
+        unanswered=np.ones(n_benchmark),
     )
 
 
-def _of_families(sd: float, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
-    """What sets families apart ``(family, ...)``; nothing for the ladder itself, which comes first."""
-    return np.concatenate([np.zeros((1, *shape[1:])), sd * rng.standard_normal(shape)])
-
-
-def _height(n: int, priors: Priors, skew: float, rng: np.random.Generator) -> FloatArray:
-    """Heights from both pieces of their prior."""
-    above, below = priors.height_sd, priors.height_sd_below * np.sqrt(skew)
-    low = rng.random(n) < below / (above + below)
-    return np.asarray(priors.height_mean + np.abs(rng.standard_normal(n)) * np.where(low, -below, above))
-
-
 def ranks_of(seed: int, model: BayesianFLP | None = None, design: Design | None = None) -> Ranked:
-    """Simulate, fit, and rank the truth: the law of the loss, the map, luck and the target's scores.
+    """Simulate, fit, and rank the truth: the law of the loss, the map and the target's scores.
 
     Parameters
     ----------
     seed
         Of the ladder.
     model
-        With one form; its settings are used.
+        Its settings are used.
     design
         See `Design`.
     """
-    fitted = model or BayesianFLP(seed, sampler=SAMPLER, forms={"logistic": 1.0}, retry=False)
-    (skew,) = fitted.forms.values()
-    layout = design or Design()
-    true = simulate(layout, fitted.priors, skew, seed)
+    fitted, layout = model or BayesianFLP(seed, sampler=SAMPLER, retry=False), design or Design()
+    true = simulate(layout, fitted.priors, seed)
     fitted.fit_evidence(true.evidence, true.scale)
-    draws = fitted.draws
-    ahead = predict(true.evidence, draws, true.scale, fitted.priors, layout.target, seed)
+    draws, priors = fitted.draws, fitted.priors
+    ahead = predict(draws, true.scale, layout.target, true.evidence.n_questions, seed)
     quantities = {
         f"score {name}": (true.observed[b], ahead.observed[:, 0, b]) for b, name in enumerate(true.evidence.benchmarks)
     }
-    quantities |= {
-        "mean score": (true.observed.mean(), ahead.observed[:, 0].mean(axis=1)),
-        "weight of compute": (true.draws.weight[0, -1], draws.weight[:, -1]),
-        "luck of a run": (true.draws.score_luck[0], draws.score_luck),
-        "slope b0": (true.draws.log_slope[0, 0], draws.log_slope[:, 0]),
-        "irreducible share": (true.draws.loss_share[0, 0, 0], draws.loss_share[:, 0, 0]),
-        "exponent of size": (true.draws.log_exponent[0, 0, 0], draws.log_exponent[:, 0, 0]),
-    }
+    quantities |= {"mean score": (true.observed.mean(), ahead.observed[:, 0].mean(axis=1))}
+    for what, stage, name, index in (
+        ("weight of compute", "of_score", "weight", (-1,)),
+        ("own walk", "of_score", "walk", ()),
+        ("slope b0", "of_score", "slope", (0,)),
+        ("irreducible share", "of_law", "share", (0, 0)),
+        ("exponent of size", "of_law", "exponent", (0, 0)),
+    ):
+        truth, drawn = (getattr(part, stage)[name][(slice(None), *index)] for part in (true.draws, draws))
+        quantities[what] = (float(truth[0]), drawn)
+    assert priors
     return rank_all(quantities, np.random.default_rng([seed, 71])), fitted.gate_passed
 
 

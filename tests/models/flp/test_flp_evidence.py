@@ -48,6 +48,17 @@ def test_the_learning_rate_is_used_where_it_is_recorded() -> None:
     )
 
 
+def test_the_best_final_model_tells_what_is_left_unanswered() -> None:
+    alone, pooled = (
+        gather(loss_ladder(checkpoints=5), EvidenceSettings()),
+        gather(loss_ladder(), EvidenceSettings(), pool_ladder()),
+    )
+    for evidence in (alone, pooled):
+        final = evidence.score[: evidence.n_runs]
+        assert evidence.unanswered == pytest.approx((1 - final.max(axis=0)) / (1 - evidence.chance))
+    assert (pooled.unanswered < alone.unanswered).all()  # its models are larger
+
+
 def test_rows_are_bounded() -> None:
     assert len(gather(loss_ladder(checkpoints=9), EvidenceSettings(parts=6, max_rows=24)).run) == 24
     assert len(gather(loss_ladder(checkpoints=9), EvidenceSettings(parts=0)).run) == N_RUNGS

@@ -1,20 +1,19 @@
 """The likelihood of scores in one pass: the formula of the model, and its derivatives."""
 
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
 from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
 
+from bayes_cod import laws
 from bayes_cod.models.common.with_gradient import version_of
-from bayes_cod.models.flp import graph
-from bayes_cod.models.flp.likelihood import DERIVED, ScoresOfKinds, log_likelihood
-from bayes_cod.models.flp.noise import log_density_of
-from bayes_cod.models.flp.priors import Priors
+from bayes_cod.models.flp.likelihood import DEGREES, DERIVED, Scores, log_likelihood
 
 ROWS, WIDE = 7, 5
-PRIORS = Priors()
-KINDS = PRIORS.ceilings, PRIORS.shares
+CEILING = np.array([0.04, 0.04, 0.001, 0.02, 0.0])
 
 type Arrays = dict[str, np.ndarray]
 
@@ -37,22 +36,21 @@ def scores() -> Arrays:
     }
 
 
-def formula(eta: object, floor: object, scatter: object, walk: object, scores: Arrays, skew: float) -> object:
-    """The same likelihood from `noise`, which the graph of PyTensor derives by itself."""
-    of_kinds = []
-    for ceiling, share in zip(*KINDS, strict=True):
-        top = graph.top_of(floor, ceiling)
-        given = (scores["score"], eta, floor, top, scatter, scores["least"], walk[:, None], skew, pt)
-        of_kinds.append(np.log(share) + (scores["seen"] * log_density_of(*given)).sum(axis=0))
-    return pt.logaddexp(*of_kinds).sum()
+def formula(eta: Any, floor: Any, scatter: Any, walk: Any, scores: Arrays, skew: float) -> Any:
+    """The same likelihood, which PyTensor derives by itself."""
+    share, slope = laws.skewed_sigmoid_and_slope(eta, skew)
+    span = (1 - floor) * (1 - CEILING)
+    mean = floor + span * share
+    variance = scatter**2 * pt.maximum(mean * (1 - mean), scores["least"]) + (walk[:, None] * span * slope) ** 2
+    tails = (DEGREES + 1) * pt.log(variance + (scores["score"] - mean) ** 2 / DEGREES)
+    return (scores["seen"] * 0.5 * (DEGREES * pt.log(variance) - tails)).sum()
 
 
 @pytest.mark.parametrize("mode", ["NUMBA", "FAST_COMPILE"])
 @pytest.mark.parametrize("skew", [1.0, 0.3])
 def test_it_is_the_formula_and_its_derivatives(scores: Arrays, skew: float, mode: str) -> None:
     at = [pt.as_tensor_variable(scores[name]).type(name) for name in DERIVED]
-    others = scores["score"], scores["seen"], scores["least"], KINDS, np.array([skew])
-    ours = log_likelihood(*at, *others)
+    ours = log_likelihood(*at, scores["score"], scores["seen"], scores["least"], CEILING, skew)
     theirs = formula(*at, scores, skew)
     function = pytensor.function(at, [ours, *pt.grad(3 * ours, at)], mode=mode)
     reference = pytensor.function(at, [theirs, *pt.grad(3 * theirs, at)], mode="FAST_COMPILE")
@@ -64,7 +62,7 @@ def test_it_is_the_formula_and_its_derivatives(scores: Arrays, skew: float, mode
 @pytest.mark.parametrize("skew", [1.0, 0.3])
 def test_it_is_finite_wherever_a_chain_may_start(scores: Arrays, skew: float) -> None:
     at = [pt.as_tensor_variable(scores[name]).type(name) for name in DERIVED]
-    ours = log_likelihood(*at, scores["score"], scores["seen"], scores["least"], KINDS, np.array([skew]))
+    ours = log_likelihood(*at, scores["score"], scores["seen"], scores["least"], CEILING, skew)
     function = pytensor.function(at, [ours, *pt.grad(ours, at)])
     for far in (-1000.0, -40.0, 40.0, 1000.0):
         found = function(np.full((ROWS, WIDE), far), *(scores[name] for name in DERIVED[1:]))
@@ -73,14 +71,14 @@ def test_it_is_finite_wherever_a_chain_may_start(scores: Arrays, skew: float) ->
 
 def test_a_gradient_is_not_derived_further(scores: Arrays) -> None:
     at = [pt.as_tensor_variable(scores[name]).type(name) for name in DERIVED]
-    ours = log_likelihood(*at, scores["score"], scores["seen"], scores["least"], KINDS, np.ones(1))
+    ours = log_likelihood(*at, scores["score"], scores["seen"], scores["least"], CEILING, 1.0)
     with pytest.raises(NotImplementedError, match="second derivatives"):
         pt.grad(pt.grad(ours, at[0]).sum(), at[1])
 
 
 def test_compiled_code_is_kept_by_a_key() -> None:
-    op = ScoresOfKinds()
-    assert numba_funcify_and_cache_key(op)[1] == numba_funcify_and_cache_key(ScoresOfKinds())[1]
+    op = Scores()
+    assert numba_funcify_and_cache_key(op)[1] == numba_funcify_and_cache_key(Scores())[1]
 
 
 def test_compiled_code_changes_with_what_it_was_compiled_from() -> None:

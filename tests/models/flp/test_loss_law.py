@@ -14,8 +14,7 @@ from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.ladder import Target
 from bayes_cod.models.flp import law
 from bayes_cod.models.flp.evidence import EvidenceSettings, gather_losses
-from bayes_cod.models.flp.law import LossPriors
-from bayes_cod.models.flp.loss_law import LossLaw
+from bayes_cod.models.flp.loss_law import AlonePriors, LossLaw, arrays, build
 from bayes_cod.models.flp.progress import Scale
 
 NEAR, FAR = target(1.2e9, 2.4e10), target(6e9, 1.2e11)
@@ -29,9 +28,9 @@ def fitted() -> LossLaw:
 
 
 def test_losses_are_student_t_around_the_law() -> None:
-    evidence, priors = gather_losses(loss_ladder(), EvidenceSettings()), LossPriors()
+    evidence, priors = gather_losses(loss_ladder(), EvidenceSettings()), AlonePriors()
     scale = Scale.of(evidence)
-    data, model = law.arrays(evidence, scale), law.build(1, priors)
+    data, model = arrays(evidence, scale), build(1, priors)
     with model:
         pm.set_data(data)
     rng = np.random.default_rng(3)
@@ -39,9 +38,12 @@ def test_losses_are_student_t_around_the_law() -> None:
     names = [variable.name for variable in model.free_RVs]
     found = model.replace_rvs_by_values(model.free_RVs)
     density, *values = model.compile_fn([model.logp(vars=[model["losses"]]), *found], mode="FAST_COMPILE")(point)
-    made = law.parameters({name: value[None] for name, value in zip(names, values, strict=True)}, priors, np)
+    free = {name: value[None] for name, value in zip(names, values, strict=True)}
+    made = law.parameters(free, priors, np)
     mean = law.log_loss(made, data["size"], data["tokens"], data["reference"], np)[0]
-    assert float(density) == pytest.approx(stats.t.logpdf(evidence.log_loss, law.DEGREES, mean, made["scale"][0]).sum())
+    assert float(density) == pytest.approx(
+        stats.t.logpdf(evidence.log_loss, law.DEGREES, mean, np.exp(free["log_scale"][0])).sum()
+    )
 
 
 def test_the_truth_lies_in_the_intervals_and_farther_is_less_sure(fitted: LossLaw) -> None:
