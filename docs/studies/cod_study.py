@@ -1,6 +1,6 @@
-"""Score methods on the sets of `cod_sets`: every set counts once.
+r"""Score methods on the sets of `cod_sets`: every set counts once.
 
-    python docs/studies/cod_study.py --sets base,chat --methods bayes-cod,exponential+bootstrap \\
+    python docs/studies/cod_study.py --sets base,chat --methods bayes-cod,exponential+bootstrap \
         --priors prior --out study
 
 `--priors` is the folder that `cod_prior.py` wrote: a set that the shipped prior was learnt from is scored under the one

@@ -252,8 +252,8 @@ def build(n_benchmarks: int, n_series: int, n_runs: int, n_pooled: int, priors: 
         free["at_anchor"] = pm.Normal("at_anchor", p.height + shift, p.height_sd, dims="benchmark")
         made = parameters(free, data, p, pt)
         eta, walk = eta_at(made, *at_rows(made, data)), made["walk"] * pt.sqrt(data["behind"])
-        given = (data[name] for name in ("score", "seen", "least", "ceiling"))
-        density = log_likelihood(eta, made["floor"], made["scatter"], walk, *given, p.skew)
+        score, seen, least, ceiling = (data[name] for name in ("score", "seen", "least", "ceiling"))
+        density = log_likelihood(eta, made["floor"], made["scatter"], walk, score, seen, least, ceiling, p.skew)
         pm.Potential("scores", density)
     return model
 
