@@ -23,8 +23,9 @@ def map_section(record: Record) -> Section | None:
         plot_subset_map(shown, benchmarks=[name], ax=axes)
         figures.append(panel(figure, f"map{index}", f"{name}: score on all questions against that on the subset"))
     text = (
-        "The law is extrapolated for the predictable subset; this map, which only rises, carries its score over to all "
-        "questions."
+        "What the score of the predictable subset, the questions in clusters that follow the law, says of the score on "
+        "all questions. The map only rises, from the floor to one; what it has above or below the diagonal comes from "
+        "the other questions."
     )
     return Section(
         "From the predictable subset to all questions",
@@ -48,8 +49,8 @@ def clusters_section(record: Record) -> Section | None:
         figures.append(panel(figure, f"cluster{index}", f"{name}: pass rate of every cluster against training compute"))
     text = (
         "Questions of like difficulty vectors share a cluster. Each cluster follows the scaling law, is flat, or is "
-        "irregular, with a probability; only those that follow the law carry the extrapolation. Curves are the "
-        "clusters' latent pass rates, median and 90 % interval; the number beside each is its questions."
+        "irregular, with a probability; only those that follow the law count as questions that extrapolate. Curves are "
+        "the clusters' latent pass rates, median and 90 % interval; the number beside each is its questions."
     )
     return Section("Clusters of questions", text=[text], figures=figures, legend=legend(cluster_handles()), folded=True)
 
