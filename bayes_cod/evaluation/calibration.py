@@ -128,7 +128,7 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99) -> Calibration:
     Parameters
     ----------
     ranks
-        One row a simulation, one column a quantity, fractions in (0, 1).
+        One row a simulation, one column a quantity, fractions in (0, 1); NaN where a simulation has no such quantity.
     probability
         Probability that a calibrated model passes altogether.
 
@@ -138,14 +138,15 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99) -> Calibration:
         For ranks outside [0, 1], or none.
     """
     values = ranks.to_numpy(dtype=float)
-    if not values.size or not ((values >= 0) & (values <= 1)).all():
+    there = [own[np.isfinite(own)] for own in values.T]
+    if not there or not all(own.size and ((own >= 0) & (own <= 1)).all() for own in there):
         raise InputError("ranks must be fractions between 0 and 1, at least one; got others")
     limit = 1 - probability ** (1 / values.shape[1])
-    p_values = np.atleast_1d(array_stats.uniformity_test(values, axis=0, method="pot_c")[0])
+    p_values = [float(np.squeeze(array_stats.uniformity_test(own, axis=0, method="pot_c")[0])) for own in there]
     rows = [
         {
             "quantity": str(name),
-            "n": len(values),
+            "n": len(own),
             "mean": own.mean(),
             "covered_50": float(((own > 0.25) & (own < 0.75)).mean()),
             "covered_90": float(((own > 0.05) & (own < 0.95)).mean()),
@@ -153,6 +154,6 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99) -> Calibration:
             "limit": limit,
             "passed": bool(p_value >= limit),
         }
-        for name, own, p_value in zip(ranks.columns, values.T, p_values, strict=True)
+        for name, own, p_value in zip(ranks.columns, there, p_values, strict=True)
     ]
     return Calibration(pd.DataFrame(rows))

@@ -45,8 +45,9 @@ NOISE, NOISE_SD = 0.25, 0.5
 """Cluster noise, of theta at one rung: log-normal, its median and sd."""
 SCATTER = 1.5
 
-LEVELS = np.linspace(-9.0, 9.0, 61)
-LOG_RATIOS = np.linspace(-2.0, 2.0, 17)
+AROUND = 8.0 * np.sinh(np.linspace(-4.0, 4.0, 41)) / np.sinh(4.0)
+"""Levels of a cluster's grid, from its last rung's: fine near it, wide for what is all but never solved."""
+LOG_RATIOS = np.linspace(-2.0, 2.0, 33)
 LOG_NOISES = np.log(NOISE) + np.linspace(-1.5, 1.5, 5)
 
 _CLUSTERS = (64, 256, 1024, 4096)
@@ -66,24 +67,32 @@ class Evidence:
         ``(noise, level)``.
     irregular
         ``(level,)``.
+    levels, widths
+        The grid's places and how much of the axis each stands for ``(level,)``.
     """
 
     law: FloatArray
     flat: FloatArray
     irregular: FloatArray
+    levels: FloatArray
+    widths: FloatArray
 
     @classmethod
     def of(cls, cluster: Cluster, path: FloatArray, floor: float) -> Self:
         """Given the benchmark's path from its origin at the rungs ``(rung,)``."""
         at = cluster.n_trials > 0
         k, n = cluster.n_correct[at], cluster.n_trials[at]
-        prior = norm.logpdf(LEVELS, 0, LEVEL_SD) + np.log(LEVELS[1] - LEVELS[0])
-        along = LEVELS[:, None] + np.exp(LOG_RATIOS)[:, None, None] * path[at]  # (ratio, level, rung)
-        still = np.broadcast_to(LEVELS[:, None], (len(LEVELS), int(at.sum())))
+        last = np.clip(((k[-1] + 0.5) / (n[-1] + 1) - floor) / (1 - floor), 1e-3, 1 - 1e-3)
+        levels = np.log(last / (1 - last)) + AROUND
+        widths = np.gradient(levels)
+        prior = norm.logpdf(levels, 0, LEVEL_SD) + np.log(widths)
+        along = levels[:, None] + np.exp(LOG_RATIOS)[:, None, None] * path[at]  # (ratio, level, rung)
+        still = np.broadcast_to(levels[:, None], (len(levels), int(at.sum())))
         noises = np.exp(LOG_NOISES)
         law = np.stack([answers(k, n, along, floor, noise) for noise in noises])
         flat = np.stack([answers(k, n, still, floor, noise) for noise in noises])
-        return cls(law + prior, flat + prior, answers(k, n, still, floor, SCATTER) + prior)
+        irregular = answers(k, n, still, floor, SCATTER) + prior
+        return cls(law + prior, flat + prior, irregular, levels, widths)
 
     def table(self) -> FloatArray:
         """Levels summed out: ``(noise, option)``, the options being all ratios, flat, irregular."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bayes_cod.models import sampling as mcmc
 from bayes_cod.models.cod import cluster_graph
-from bayes_cod.models.cod.cluster_graph import CLASSES, LEVELS, LOG_NOISES, LOG_RATIOS, SCATTER, Evidence
+from bayes_cod.models.cod.cluster_graph import CLASSES, LOG_NOISES, LOG_RATIOS, SCATTER, Evidence
 from bayes_cod.models.cod.clusters import REST, WHOLE, Cluster
 from bayes_cod.models.cod.observations import Observations
 from bayes_cod.models.cod.path import score_of
@@ -44,7 +44,8 @@ class Composition:
     probability
         Of the classes ``(cluster, class)``.
     kind, level, ratio
-        Draws of the class, the level and the ratio ``(sample, cluster)``; the ratio of what is not law is 0.
+        Draws of the class, the level and the ratio ``(sample, cluster)``; the ratio is 0 where theta does not move with
+        the path, and that of a cluster which has shown nothing, so that it counts as flat, is kept.
     noise
         Draws of the clusters' noise at one rung, theta ``(sample,)``.
     origin
@@ -101,7 +102,7 @@ class Composition:
             whole = score_of(_THETA, floor[b])
             whole[0], whole[-1] = floor[b], 1.0
             for s in range(len(self.level) if mine else 0):
-                follows = self.ratio[s, mine] > 0
+                follows = self.kind[s, mine] == 0
                 if not follows.any():
                     continue
                 move = self.ratio[s, mine][follows, None] * (_THETA - self.origin[b])
@@ -149,7 +150,6 @@ def compose(
             first, last = (score_of(level[:, k] + ratio[:, k] * path[end], seen.floor[owner[k]]) for end in (0, -1))
             kind[:, k] = np.where((kind[:, k] == 0) & (last - first <= MOVED), 1, kind[:, k])
     kind = np.where((kind == 0) & ~rises[:, owner], 1, kind)
-    ratio[:, parts] *= kind[:, parts] == 0
     probability = np.stack([(kind == c).mean(axis=0) for c in range(len(CLASSES))], axis=1)
     return Composition(tuple(clusters), owner, probability, kind, level, ratio, noise, origin, tree)
 
@@ -182,16 +182,16 @@ def _drawn(
         [
             evidence.law,
             evidence.flat[:, None],
-            np.broadcast_to(evidence.irregular, (len(LOG_NOISES), 1, len(LEVELS))),
+            np.broadcast_to(evidence.irregular, (len(LOG_NOISES), 1, len(evidence.levels))),
         ],
         axis=1,
     )  # (noise, option, level)
     below = np.cumsum(_normalised(levels), axis=-1)
-    level = np.array([(below[place, option] < rng.random((len(option), 1))).sum(axis=1)]).clip(max=len(LEVELS) - 1)[0]
-    spread = (LEVELS[1] - LEVELS[0]) * (rng.random(len(option)) - 0.5)
+    drawn = (below[place, option] < rng.random((len(option), 1))).sum(axis=1).clip(max=len(evidence.levels) - 1)
+    level = evidence.levels[drawn] + evidence.widths[drawn] * (rng.random(len(option)) - 0.5)
     kind = np.where(option < len(LOG_RATIOS), 0, option - len(LOG_RATIOS) + 1)
     ratio = np.where(kind == 0, np.exp(LOG_RATIOS[option.clip(max=len(LOG_RATIOS) - 1)]), 0.0)
-    return kind, LEVELS[level] + spread, ratio
+    return kind, level, ratio
 
 
 def _normalised(log: FloatArray) -> FloatArray:
