@@ -20,12 +20,13 @@ ROW = 1.7
 def plot_ranks(ranks: pd.DataFrame, probability: float = 0.99) -> Figure:
     """ArviZ's plot of each quantity's ranks: their distribution function less the uniform's.
 
-    Points by which a quantity fails the test of uniformity (see `evaluation.calibration.judge`) are marked.
+    Points by which a quantity fails the test of uniformity (see `evaluation.calibration.judge`) are marked. Drawn are
+    the simulations that have all quantities; p values are of all.
 
     Parameters
     ----------
     ranks
-        One row a simulation, one column a quantity, fractions in (0, 1).
+        One row a simulation, one column a quantity, fractions in (0, 1); NaN where a simulation has no such quantity.
     probability
         Probability that all quantities of a calibrated model pass.
 
@@ -36,9 +37,11 @@ def plot_ranks(ranks: pd.DataFrame, probability: float = 0.99) -> Figure:
     names = [str(name) for name in ranks.columns]
     columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
-    values = xr.Dataset({name: ("sample", ranks[column].to_numpy()) for name, column in zip(names, ranks, strict=True)})
+    whole = ranks.dropna()
+    columns_of = zip(names, whole, strict=True)
+    values = xr.Dataset({name: ("sample", whole[column].to_numpy()) for name, column in columns_of})
     drawn = plot_ecdf_pit(
-        xr.DataTree.from_dict({"/prior_sbc": values.assign_coords(sample=np.arange(len(ranks)))}),
+        xr.DataTree.from_dict({"/prior_sbc": values.assign_coords(sample=np.arange(len(whole)))}),
         sample_dims=["sample"],
         method="pot_c",
         envelope_prob=float(probability ** (1 / len(names))),

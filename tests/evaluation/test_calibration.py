@@ -56,3 +56,13 @@ def test_the_picture_has_a_panel_a_quantity() -> None:
     figure = plot_ranks(ranks)
     titles = [axes.get_title("left") for axes in figure.axes]
     assert titles[:2] == ["mean", "forecast"] and not any(titles[2:])
+
+
+def test_a_quantity_that_some_simulations_lack_is_judged_on_the_others() -> None:
+    rng = np.random.default_rng(0)
+    ranks = pd.DataFrame({"everywhere": rng.random(200), "sometimes": rng.random(200)})
+    ranks.loc[:49, "sometimes"] = np.nan
+    found = judge(ranks)
+    assert found.passed and found.table["n"].tolist() == [200, 150]
+    assert not judge(ranks.assign(sometimes=ranks["sometimes"] ** 2)).passed
+    assert plot_ranks(ranks).axes
