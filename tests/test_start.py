@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,12 @@ def test_a_forecast_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     )
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     time.sleep(4.0)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=400)
+    for _ in range(20):  # Python loses an interrupt that arrives within a callback of the compiler
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+            break
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED, errors
-    assert len(errors.strip().splitlines()) == 1 and "Traceback" not in errors
+    assert errors.strip().splitlines()[-1].startswith("error: interrupted") and "Traceback" not in errors
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
