@@ -24,6 +24,7 @@ from scipy.special import betaln, expit, logsumexp
 from scipy.stats import norm
 
 from bayes_cod.models import sampling as mcmc
+from bayes_cod.models.cod.cluster_marginal import between
 from bayes_cod.models.cod.cluster_marginal import log_likelihood as likelihood
 from bayes_cod.models.cod.clusters import Cluster
 from bayes_cod.models.cod.path import score_of
@@ -48,7 +49,7 @@ SCATTER = 1.5
 AROUND = 8.0 * np.sinh(np.linspace(-4.0, 4.0, 41)) / np.sinh(4.0)
 """Levels of a cluster's grid, from its last rung's: fine near it, wide for what is all but never solved."""
 LOG_RATIOS = np.linspace(-2.0, 2.0, 33)
-LOG_NOISES = np.log(NOISE) + np.linspace(-1.5, 1.5, 5)
+LOG_NOISES = np.log(NOISE) + np.linspace(-2.0, 2.0, 9)
 
 _CLUSTERS = (64, 256, 1024, 4096)
 _BENCHMARKS = (16, 64, 256)
@@ -109,11 +110,14 @@ def answers(k: IntArray, n: IntArray, theta: FloatArray, floor: float, noise: fl
     return np.asarray((betaln(k + alpha, n - k + beta) - betaln(alpha, beta)).sum(axis=-1))
 
 
-def interpolation(log_noise: FloatArray) -> FloatArray:
-    """Weights of the noises of the grid at others ``(..., noise)``: linear in the log, constant beyond its ends."""
-    place = np.clip(log_noise, LOG_NOISES[0], LOG_NOISES[-1])
-    step = LOG_NOISES[1] - LOG_NOISES[0]
-    return np.asarray(np.maximum(0.0, 1 - abs(place[..., None] - LOG_NOISES) / step))
+def interpolation(log_noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weights of the grid's noises at others, each ``(sample, noise)``: of the smooth curve; shares of neighbours."""
+    place = np.clip((log_noise - LOG_NOISES[0]) / (LOG_NOISES[1] - LOG_NOISES[0]), 0, len(LOG_NOISES) - 1)
+    smooth = np.zeros((len(place), len(LOG_NOISES)))
+    for sample, here in enumerate(place):
+        nodes, weights, _ = between(here, len(LOG_NOISES) - 1)
+        np.add.at(smooth[sample], nodes, weights)
+    return smooth, np.maximum(0.0, 1 - abs(place[:, None] - np.arange(len(LOG_NOISES))))
 
 
 def ratio_weights(mean: FloatArray, spread: FloatArray) -> FloatArray:

@@ -17,6 +17,38 @@ from bayes_cod.models.common.with_gradient import WithGradient, version_of
 
 
 @numba.njit(cache=True)
+def between(place: Any, last: int) -> Any:
+    """Nodes of an even grid ``(4,)`` about a place on it, their weights in a smooth curve through them, and slopes.
+
+    Catmull and Rom's cubic, which keeps first derivatives continuous: a likelihood interpolated by straight lines has
+    its peaks at nodes. Beyond the ends the end stays.
+    """
+    inside = min(max(place, 0.0), float(last))
+    low = min(int(inside), last - 1)
+    u = inside - low
+    nodes = np.array([max(low - 1, 0), low, low + 1, min(low + 2, last)])
+    weights = np.array(
+        [
+            0.5 * (-u + 2 * u**2 - u**3),
+            0.5 * (2 - 5 * u**2 + 3 * u**3),
+            0.5 * (u + 4 * u**2 - 3 * u**3),
+            0.5 * (-(u**2) + u**3),
+        ]
+    )
+    slopes = np.array(
+        [
+            0.5 * (-1 + 4 * u - 3 * u**2),
+            0.5 * (-10 * u + 9 * u**2),
+            0.5 * (1 + 8 * u - 9 * u**2),
+            0.5 * (-2 * u + 3 * u**2),
+        ]
+    )
+    if inside != place:
+        slopes[:] = 0.0
+    return nodes, weights, slopes
+
+
+@numba.njit(cache=True)
 def evaluate(
     log_shares: Any, mean: Any, spread: Any, log_noise: Any, tables: Any, owner: Any, log_ratios: Any, log_noises: Any
 ) -> Any:
@@ -42,10 +74,7 @@ def evaluate(
     ratios, last = len(log_ratios), len(log_noises) - 1
     d_shares, d_mean, d_spread, d_noise = np.zeros(3), np.zeros_like(mean), 0.0, 0.0
     step = log_noises[1] - log_noises[0]
-    place = min(max((log_noise - log_noises[0]) / step, 0.0), float(last))
-    inside = 0.0 < place < last
-    low = min(int(place), last - 1)
-    weight = place - low
+    nodes, weights, slopes = between((log_noise - log_noises[0]) / step, last)
     prior, by_mean, by_spread = np.zeros((3, len(mean), ratios))
     for b in range(len(mean)):
         away = (log_ratios - mean[b]) / spread
@@ -60,7 +89,10 @@ def evaluate(
         b = owner[k]
         if b < 0:
             continue
-        log = (1.0 - weight) * tables[k, low] + weight * tables[k, low + 1]
+        log, by_noise = np.zeros(ratios + 2), np.zeros(ratios + 2)
+        for i in range(4):
+            log += weights[i] * tables[k, nodes[i]]
+            by_noise += slopes[i] * tables[k, nodes[i]]
         log[:ratios] += prior[b] + log_shares[0]
         log[ratios] += log_shares[1]
         log[ratios + 1] += log_shares[2]
@@ -74,8 +106,7 @@ def evaluate(
         d_shares[2] += share[ratios + 1]
         d_mean[b] += (share[:ratios] * by_mean[b]).sum()
         d_spread += (share[:ratios] * by_spread[b]).sum()
-        if inside:
-            d_noise += (share * (tables[k, low + 1] - tables[k, low])).sum() / step
+        d_noise += (share * by_noise).sum() / step
     return value, d_shares, d_mean, d_spread, d_noise
 
 

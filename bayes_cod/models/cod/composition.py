@@ -169,15 +169,15 @@ def _drawn(
     evidence: Evidence, shared: dict[str, FloatArray], benchmark: int, rng: np.random.Generator
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Class, level and ratio of one cluster, given what clusters share, each ``(sample,)``."""
-    weights = cluster_graph.interpolation(np.log(shared["cluster_noise"]))  # (sample, noise)
+    smooth, near = cluster_graph.interpolation(np.log(shared["cluster_noise"]))  # (sample, noise)
     table = evidence.table()
     log_shares = np.log(shared["class_shares"])
-    log = weights @ table
+    log = smooth @ table
     log[:, :-2] += cluster_graph.ratio_weights(shared["mean_log_ratio"][:, benchmark], shared["ratio_spread"])
     log[:, :-2] += log_shares[:, :1]
     log[:, -2:] += log_shares[:, 1:]
     option = draw_option(_normalised(log), rng)
-    place = draw_option(weights, rng)  # a noise of the grid beside the draw's
+    place = draw_option(near, rng)  # a noise of the grid beside the draw's
     levels = np.concatenate(
         [
             evidence.law,

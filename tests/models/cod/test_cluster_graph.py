@@ -40,9 +40,9 @@ def test_options_are_summed_by_their_probabilities() -> None:
     tables = np.zeros((1, len(LOG_NOISES), OPTIONS))
     tables[0, :, 3] = 2.0
     shares = np.array([0.6, 0.3, 0.1])
-    point = np.array([*np.log(shares), 0.1, 0.0, 0.5, LOG_NOISES[2]])
+    point = np.array([*np.log(shares), 0.1, 0.0, 0.5, LOG_NOISES[4]])
     weights = cluster_graph.ratio_weights(np.array([0.1]), np.array([0.5]))[0]
-    terms = [*(np.log(0.6) + weights + tables[0, 2, :-2]), np.log(0.3), np.log(0.1)]
+    terms = [*(np.log(0.6) + weights + tables[0, 4, :-2]), np.log(0.3), np.log(0.1)]
     assert at(point, tables, np.zeros(1, dtype=int))[0] == pytest.approx(logsumexp(terms))
 
 
