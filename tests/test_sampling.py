@@ -8,7 +8,16 @@ import pymc as pm
 import pytest
 import xarray as xr
 
-from bayes_cod.models.sampling import Compiled, CompiledModels, Deterministics, SamplerSettings, gate, sample, sampler
+from bayes_cod.models.sampling import (
+    DIVERGENCES,
+    Compiled,
+    CompiledModels,
+    Deterministics,
+    SamplerSettings,
+    gate,
+    sample,
+    sampler,
+)
 
 CHAINS, DRAWS = 4, 500
 
@@ -134,9 +143,9 @@ def test_one_compilation_samples_data_of_any_number_of_rows_in_trajectories_of_a
 
 
 def test_what_diverged_but_mixed_is_told_from_what_did_not_mix() -> None:
-    assert gate({"score": good()}, tree(1)).only_diverged
-    assert not gate({"score": good()}, tree()).only_diverged
-    assert not gate({"score": good() + np.arange(CHAINS)[:, None]}, tree(1)).only_diverged
+    assert gate({"score": good()}, tree(1)).failed == {DIVERGENCES}
+    assert not gate({"score": good()}, tree()).failed
+    assert gate({"score": good() + np.arange(CHAINS)[:, None]}, tree(1)).failed == {"score", DIVERGENCES}
 
 
 def test_an_interrupt_ends_sampling_without_draws(monkeypatch: pytest.MonkeyPatch) -> None:

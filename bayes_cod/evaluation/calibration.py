@@ -138,7 +138,7 @@ def judge(ranks: pd.DataFrame, probability: float = 0.99) -> Calibration:
         For ranks outside [0, 1], or none.
     """
     values = ranks.to_numpy(dtype=float)
-    there = [own[np.isfinite(own)] for own in values.T]
+    there = [own[~np.isnan(own)] for own in values.T]
     if not there or not all(own.size and ((own >= 0) & (own <= 1)).all() for own in there):
         raise InputError("ranks must be fractions between 0 and 1, at least one; got others")
     limit = 1 - probability ** (1 / values.shape[1])

@@ -16,6 +16,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from bayes_cod.errors import InputError
 from bayes_cod.evaluation.cells import CELL, OK
 from bayes_cod.forecasts.forecast import Forecast, mean_over_benchmarks
+from bayes_cod.ladder.naming import some
 
 type FloatArray = NDArray[np.float64]
 
@@ -165,12 +166,11 @@ class Recalibration:
 
     def sentence(self) -> str:
         """What was done, in one sentence."""
-        families = ", ".join(f"{source.family} of {source.ladder}" for source in self.sources[:4])
-        more = f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else ""
+        families = some([f"{source.family} of {source.ladder}" for source in self.sources])
         change = f"{100 * abs(self.ratio - 1):.0f} % {'narrower' if self.ratio < 1 else 'wider'}"
         return (
             f"intervals are recalibrated: about {change} at 90 % than the method's own, by what these held for "
-            f"{sum(source.cells for source in self.sources)} scores of {families}{more}"
+            f"{sum(source.cells for source in self.sources)} scores of {families}"
         )
 
     def check_unseen(self, family: str, rungs: Collection[str], targets: Collection[str]) -> None:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder.counts import Counts
+from bayes_cod.ladder.naming import some
 from bayes_cod.ladder.target import Target
 
 SETTING = "@"
@@ -346,8 +347,7 @@ class Ladder:
         """Raise `InputError` with near names unless the model is listed."""
         if name not in set(self.models["model"]):
             known = list(self.models["model"])
-            shown = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
-            raise InputError(f"unknown model '{name}'; the ladder lists: {shown}")
+            raise InputError(f"unknown model '{name}'; the ladder lists: {some(known, 12)}")
 
     def data_hash(self) -> str:
         """SHA-256 of all tables, so that a result can name its data."""
@@ -382,8 +382,7 @@ class Ladder:
 
     def _unknown_benchmark(self, name: str) -> InputError:
         have = self.benchmark_names
-        shown = ", ".join(have[:20]) + (f" and {len(have) - 20} more" if len(have) > 20 else "")
-        return InputError(f"unknown benchmark '{name}'; the ladder has: {shown or 'none'}")
+        return InputError(f"unknown benchmark '{name}'; the ladder has: {some(have, 20) or 'none'}")
 
 
 def _optional(value: object) -> float | None:
@@ -396,12 +395,11 @@ def lines(ladder: Ladder) -> list[str]:
     counts = rungs["family"].value_counts()
     tables = {"items": ladder.items, "scores": ladder.scores, "losses": ladder.losses, "mixtures": ladder.mixtures}
     have = ", ".join(f"{name} ({len(frame):,} rows)" for name, frame in tables.items() if frame is not None)
-    families = ", ".join(f"{name} ({count})" for name, count in counts.head(6).items())
-    more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
+    families = some([f"{name} ({count})" for name, count in counts.items()], 6)
     return [
         f"Ladder '{ladder.name}': {len(ladder.models)} models, {len(rungs)} of them rungs, "
         f"{len(ladder.benchmark_names)} benchmarks",
         f"tables: {have or 'none'}",
-        f"families (rungs): {families or 'none has any'}{more}",
+        f"families (rungs): {families or 'none has any'}",
         *([f"notes: {len(ladder.notes)} (see .notes)"] if ladder.notes else []),
     ]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.ladder.naming import some
 from bayes_cod.ladder.pool import Pool, rungs_on
 from bayes_cod.ladder.shared import Incomplete, comparable, incomplete, on_shared_questions, without_partial
 from bayes_cod.ladder.warnings import ladder_warnings
@@ -151,9 +152,9 @@ def make_request(
     )
     notes += tuple(str(case) for case in cases if case.benchmark in kept or not case.questions)
     if dropped:
-        notes += (f"{_list(dropped)}: fewer than {FEWEST_RUNGS} rungs have results, so not forecast",)
+        notes += (f"{some(dropped, 8)}: fewer than {FEWEST_RUNGS} rungs have results, so not forecast",)
     if only := _scores_alone(ladder):
-        notes += (f"{_list(only)}: scores without questions stand beside questions of other benchmarks; left out",)
+        notes += (f"{some(only, 8)}: scores without questions stand beside questions of other benchmarks; left out",)
     suspicious = ladder_warnings(visible.select(models=rungs_used, benchmarks=kept))
     others = ladder if pool == "others" else pool
     own = {*ladder.models.loc[ladder.models["family"] == family, "model"], *_names(chosen)}
@@ -197,7 +198,7 @@ def _family(ladder: Ladder, family: str | None, targets: Sequence[str], *, new: 
     if not able:
         raise InputError(
             f"no family has {FEWEST_RUNGS} rungs (models with results and known compute): "
-            f"{_list([f'{name} has {count}' for name, count in counts.items()]) or 'none has any'}"
+            f"{some([f'{name} has {count}' for name, count in counts.items()], 8) or 'none has any'}"
         )
     raise InputError(f"several families could be forecast; choose one with `family`: {', '.join(able)}")
 
@@ -314,14 +315,14 @@ def _rungs_below(
         )
     notes: tuple[str, ...] = ()
     if len(larger):
-        notes = (f"rungs no smaller than the smallest target were set aside: {_list(list(larger['model']))}",)
+        notes = (f"rungs no smaller than the smallest target were set aside: {some(list(larger['model']), 8)}",)
     return rungs[below], notes
 
 
 def _too_few(ladder: Ladder, family: str, used: pd.DataFrame) -> InputError:
     own = ladder.models[ladder.models["family"] == family]
     nameless = own[own["model"].isin(ladder.evaluated) & own["flops"].isna()]["model"]
-    hint = f"; compute is missing for {_list(list(nameless))}" if len(nameless) else ""
+    hint = f"; compute is missing for {some(list(nameless), 8)}" if len(nameless) else ""
     have = "no rung" if used.empty else f"only 1 rung ('{used['model'].iloc[0]}') below the target"
     if len(used) > 1:
         have = f"{len(used)} rungs of one and the same compute"
@@ -345,11 +346,6 @@ def _benchmarks(
     if not kept:
         raise InputError(
             f"no benchmark asked for has results of {FEWEST_RUNGS} rungs: "
-            f"{_list([f'{name} has {int(counts.get(name, 0))}' for name in matched])}"
+            f"{some([f'{name} has {int(counts.get(name, 0))}' for name in matched], 8)}"
         )
     return kept, [name for name in matched if name not in kept]
-
-
-def _list(names: Sequence[str], most: int = 8) -> str:
-    shown = ", ".join(names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

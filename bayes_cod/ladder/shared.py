@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.ladder.ladder import Ladder
-from bayes_cod.ladder.naming import alike
+from bayes_cod.ladder.naming import alike, some
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Incomplete:
 
     def __str__(self) -> str:
         few = [f"{name} answered {count}" for name, count in self.answered.items() if count < self.n_questions]
-        shown = ", ".join(few[:4]) + (f" and {len(few) - 4} more" if len(few) > 4 else "")
+        shown = some(few)
         if not self.questions:
             hint = f"; the ids {self.alike} look alike, so write them in one way" if self.alike else ""
             return f"{self.benchmark}: no question was answered by every rung ({shown}){hint}"

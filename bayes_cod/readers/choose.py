@@ -104,7 +104,8 @@ def pick_runs(logs: list[Log], notes: Notes, *, unfinished: bool) -> list[Log]:
         ended = [log for log in own if not log.why.startswith("status")]
         if not ended and not unfinished:
             notes.add(
-                f"left out, as no run of it ended well ({some([_told(log) for log in own])})", f"{model} on {benchmark}"
+                f"left out, as no run of it ended well ({some([_described(log) for log in own])})",
+                f"{model} on {benchmark}",
             )
             continue
         ranked = sorted(ended or own, key=_rank)
@@ -113,8 +114,8 @@ def pick_runs(logs: list[Log], notes: Notes, *, unfinished: bool) -> list[Log]:
         whole = [log for log in own if log.has_rows]
         others = [log for log in own if log is not best and not any(_same_run(log, other) for other in [best, *whole])]
         if others:
-            told = some([_told(log) for log in sorted(others, key=_rank, reverse=True)])
-            notes.add(f"run more than once; {_told(best)} counts, set aside: {told}", f"{model} on {benchmark}")
+            aside = some([_described(log) for log in sorted(others, key=_rank, reverse=True)])
+            notes.add(f"run more than once; {_described(best)} counts, set aside: {aside}", f"{model} on {benchmark}")
         if not best.complete:
             notes.add(f"only a part was evaluated ({best.why})", f"{model} on {benchmark}")
     return kept
@@ -130,9 +131,9 @@ def _same_run(log: Log, best: Log) -> bool:
     return log is not best and not log.has_rows and (log.when == best.when or (beside and not log.when))
 
 
-def _told(log: Log) -> str:
-    told = ", ".join(part for part in (log.when[:19], log.why) if part)
-    return f"{log.file} ({told})" if told else log.file
+def _described(log: Log) -> str:
+    details = ", ".join(part for part in (log.when[:19], log.why) if part)
+    return f"{log.file} ({details})" if details else log.file
 
 
 def drop_groups(logs: list[Log], notes: Notes) -> list[Log]:

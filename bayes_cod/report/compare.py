@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayes_cod.errors import InputError
 from bayes_cod.forecasts.record import Record, last_scores
+from bayes_cod.ladder.naming import some
 from bayes_cod.plots.compare import compare_handles, plot_compare
 from bayes_cod.plots.style import fitted
 from bayes_cod.report.numbers import flops, interval, points
@@ -89,8 +90,7 @@ def left_out(records: Mapping[str, Record]) -> list[str]:
         everywhere = set.intersection(*[set(own) for own in names.values()])
         for run, own in names.items():
             if more := [name for name in own if name not in everywhere]:
-                shown = ", ".join(more[:5]) + (f" and {len(more) - 5} more" if len(more) > 5 else "")
-                found.append(f"{run} also has the {what} {shown}, which not all have.")
+                found.append(f"{run} also has the {what} {some(more, 5)}, which not all have.")
     hashes = {name: record.data.get("sha256") for name, record in records.items()}
     if len(set(hashes.values())) > 1:
         found.append("The forecasts were made from different data.")

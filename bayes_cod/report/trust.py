@@ -11,6 +11,7 @@ import pandas as pd
 from bayes_cod.evaluation.track_record import TrackRecord, track_record
 from bayes_cod.forecasts.checks import resting_on_priors, rung_summary
 from bayes_cod.forecasts.record import Record
+from bayes_cod.ladder.naming import some
 from bayes_cod.report.numbers import number, percent, points
 
 Tone = Literal["good", "plain", "warn", "bad"]
@@ -146,8 +147,7 @@ def _rungs(record: Record) -> list[Point]:
     off = list(dict.fromkeys(summary.loc[summary["off"], "benchmark"]))
     if not off:
         return [Point("Fit at the rungs", "Every benchmark's rungs are what the fit expects.", "good")]
-    named = ", ".join(str(name) for name in off[:4]) + (f" and {len(off) - 4} more" if len(off) > 4 else "")
-    return [Point("Fit at the rungs", f"Not what the fit expects: {named}.", "warn")]
+    return [Point("Fit at the rungs", f"Not what the fit expects: {some([str(name) for name in off])}.", "warn")]
 
 
 def _narrowing(record: Record) -> str:

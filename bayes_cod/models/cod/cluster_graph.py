@@ -13,6 +13,7 @@ is sampled is what clusters share, and a cluster's own values are drawn given it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -28,7 +29,7 @@ from bayes_cod.models.cod.cluster_marginal import between
 from bayes_cod.models.cod.cluster_marginal import log_likelihood as likelihood
 from bayes_cod.models.cod.clusters import Cluster
 from bayes_cod.models.cod.path import score_of
-from bayes_cod.models.sampling import CompiledModels, SamplerSettings
+from bayes_cod.models.sampling import CompiledModels, SamplerSettings, padded
 
 type FloatArray = NDArray[np.float64]
 type IntArray = NDArray[np.int64]
@@ -95,6 +96,7 @@ class Evidence:
         irregular = answers(k, n, still, floor, SCATTER) + prior
         return cls(law + prior, flat + prior, irregular, levels, widths)
 
+    @cached_property
     def table(self) -> FloatArray:
         """Levels summed out: ``(noise, option)``, the options being all ratios, flat, irregular."""
         irregular = np.full((len(LOG_NOISES), 1), logsumexp(self.irregular))
@@ -159,14 +161,10 @@ def sample(
     benchmarks
         How many there are.
     """
-    shape = (_step(len(evidence), _CLUSTERS), _step(benchmarks, _BENCHMARKS))
+    shape = (padded(len(evidence), _CLUSTERS), padded(benchmarks, _BENCHMARKS))
     tables = np.zeros((shape[0], len(LOG_NOISES), len(LOG_RATIOS) + 2))
-    tables[: len(evidence)] = [one.table() for one in evidence]
+    tables[: len(evidence)] = [one.table for one in evidence]
     owners = np.full(shape[0], _NONE, dtype=np.int32)
     owners[: len(owner)] = owner
     compiled = _models.get(shape, lambda: build(*shape))
     return mcmc.sample(compiled, {"tables": tables, "owner": owners}, sampler, seed)
-
-
-def _step(size: int, steps: tuple[int, ...]) -> int:
-    return next((step for step in steps if step >= size), size)

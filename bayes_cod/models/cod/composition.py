@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -26,6 +27,7 @@ from bayes_cod.models.sampling import SamplerSettings
 type FloatArray = NDArray[np.float64]
 type IntArray = NDArray[np.int64]
 
+LAW, FLAT, IRREGULAR = range(len(CLASSES))
 MOVED = 0.02
 """Pass rate by which a cluster, and its benchmark, must have risen over the ladder to show that it follows the law."""
 _THETA = np.linspace(-14.0, 14.0, 113)
@@ -73,7 +75,7 @@ class Composition:
         """Latent pass rates of the clusters ``(sample, x, cluster)`` along paths ``(sample, x, benchmark)``."""
         here = theta[..., self.owner] - self.origin[self.owner]
         place = self.level[:, None, :] + self.ratio[:, None, :] * here
-        scatter = SCATTER * rng.standard_normal(place.shape) * (self.kind == CLASSES.index("irregular"))[:, None, :]
+        scatter = SCATTER * rng.standard_normal(place.shape) * (self.kind == IRREGULAR)[:, None, :]
         rates = score_of(place + scatter, floor[self.owner])
         for k, cluster in enumerate(self.clusters):
             if cluster.name == WHOLE:
@@ -83,7 +85,7 @@ class Composition:
     def extrapolating(self) -> FloatArray:
         """Posterior share of the questions in clusters that follow the law ``(benchmark,)``; the rest is none."""
         weight = np.array([cluster.weight * (cluster.name != REST) for cluster in self.clusters])
-        return np.bincount(self.owner, weight * self.probability[:, 0], minlength=len(self.origin))
+        return np.bincount(self.owner, weight * self.probability[:, LAW], minlength=len(self.origin))
 
     def full_of_subset(self, subset: FloatArray, floor: FloatArray, rng: np.random.Generator) -> FloatArray:
         """The map: score on all questions at a latent score of the predictable subset ``(sample, subset, benchmark)``.
@@ -95,18 +97,18 @@ class Composition:
         """
         full = np.empty((len(self.level), len(subset), len(self.origin)))
         full[:] = np.asarray(subset)[None, :, None]
-        scatter = self.noise[:, None] * rng.standard_normal(self.level.shape)
+        level = self.level + self.noise[:, None] * rng.standard_normal(self.level.shape)
         for b in range(len(self.origin)):
             mine = [k for k in np.flatnonzero(self.owner == b) if self.clusters[k].name not in (WHOLE, REST)]
             weight = np.array([self.clusters[k].weight for k in mine])
             whole = score_of(_THETA, floor[b])
             whole[0], whole[-1] = floor[b], 1.0
             for s in range(len(self.level) if mine else 0):
-                follows = self.kind[s, mine] == 0
+                follows = self.kind[s, mine] == LAW
                 if not follows.any():
                     continue
                 move = self.ratio[s, mine][follows, None] * (_THETA - self.origin[b])
-                place = (self.level + scatter)[s, mine][follows, None] + move
+                place = level[s, mine][follows, None] + move
                 part = weight[follows] @ score_of(place, floor[b]) / weight[follows].sum()
                 part[0], part[-1] = floor[b], 1.0
                 full[s, :, b] = np.interp(subset, part, whole)
@@ -143,41 +145,47 @@ def compose(
         along = [paths[:, :, owner[k]].mean(axis=0) - origin[owner[k]] for k in parts]
         evidence = [Evidence.of(clusters[k], path, seen.floor[owner[k]]) for k, path in zip(parts, along, strict=True)]
         tree = cluster_graph.sample(evidence, owner[parts], len(seen.benchmarks), sampler, seed)
-        shared = _shared(tree, len(draws))
-        noise = shared["cluster_noise"]
+        shared = _Shared.of(tree, len(draws))
+        noise = shared.noise
         for k, one, path in zip(parts, evidence, along, strict=True):
             kind[:, k], level[:, k], ratio[:, k] = _drawn(one, shared, int(owner[k]), rng)
             first, last = (score_of(level[:, k] + ratio[:, k] * path[end], seen.floor[owner[k]]) for end in (0, -1))
-            kind[:, k] = np.where((kind[:, k] == 0) & (last - first <= MOVED), 1, kind[:, k])
-    kind = np.where((kind == 0) & ~rises[:, owner], 1, kind)
+            kind[:, k] = np.where((kind[:, k] == LAW) & (last - first <= MOVED), FLAT, kind[:, k])
+    kind = np.where((kind == LAW) & ~rises[:, owner], FLAT, kind)
     probability = np.stack([(kind == c).mean(axis=0) for c in range(len(CLASSES))], axis=1)
     return Composition(tuple(clusters), owner, probability, kind, level, ratio, noise, origin, tree)
 
 
-def _shared(tree: xr.DataTree, samples: int) -> dict[str, FloatArray]:
-    """As many draws as the paths have, chain by chain."""
-    posterior = tree["posterior"].to_dataset()
-    found = {}
-    for name in ("class_shares", "mean_log_ratio", "ratio_spread", "cluster_noise"):
-        values = posterior[name].values
-        flat = values.reshape(-1, *values.shape[2:])
-        found[name] = np.asarray(flat[np.linspace(0, len(flat) - 1, samples).round().astype(int)])
-    return found
+@dataclass(frozen=True)
+class _Shared:
+    """Draws of what clusters share, as many as the paths have, chain by chain; `smooth`, `near`: of `interpolation`."""
+
+    log_shares: FloatArray
+    mean_log_ratio: FloatArray
+    ratio_spread: FloatArray
+    noise: FloatArray
+    smooth: FloatArray
+    near: FloatArray
+
+    @classmethod
+    def of(cls, tree: xr.DataTree, samples: int) -> Self:
+        drawn = mcmc.flat(tree)
+        keep = np.linspace(0, len(drawn["cluster_noise"]) - 1, samples).round().astype(int)
+        names = ("class_shares", "mean_log_ratio", "ratio_spread", "cluster_noise")
+        shares, mean, spread, noise = (drawn[name][keep] for name in names)
+        return cls(np.log(shares), mean, spread, noise, *cluster_graph.interpolation(np.log(noise)))
 
 
 def _drawn(
-    evidence: Evidence, shared: dict[str, FloatArray], benchmark: int, rng: np.random.Generator
+    evidence: Evidence, shared: _Shared, benchmark: int, rng: np.random.Generator
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Class, level and ratio of one cluster, given what clusters share, each ``(sample,)``."""
-    smooth, near = cluster_graph.interpolation(np.log(shared["cluster_noise"]))  # (sample, noise)
-    table = evidence.table()
-    log_shares = np.log(shared["class_shares"])
-    log = smooth @ table
-    log[:, :-2] += cluster_graph.ratio_weights(shared["mean_log_ratio"][:, benchmark], shared["ratio_spread"])
-    log[:, :-2] += log_shares[:, :1]
-    log[:, -2:] += log_shares[:, 1:]
+    log = shared.smooth @ evidence.table
+    log[:, :-2] += cluster_graph.ratio_weights(shared.mean_log_ratio[:, benchmark], shared.ratio_spread)
+    log[:, :-2] += shared.log_shares[:, :1]
+    log[:, -2:] += shared.log_shares[:, 1:]
     option = draw_option(_normalised(log), rng)
-    place = draw_option(near, rng)  # a noise of the grid beside the draw's
+    place = draw_option(shared.near, rng)  # a noise of the grid beside the draw's
     levels = np.concatenate(
         [
             evidence.law,
@@ -189,8 +197,8 @@ def _drawn(
     below = np.cumsum(_normalised(levels), axis=-1)
     drawn = (below[place, option] < rng.random((len(option), 1))).sum(axis=1).clip(max=len(evidence.levels) - 1)
     level = evidence.levels[drawn] + evidence.widths[drawn] * (rng.random(len(option)) - 0.5)
-    kind = np.where(option < len(LOG_RATIOS), 0, option - len(LOG_RATIOS) + 1)
-    ratio = np.where(kind == 0, np.exp(LOG_RATIOS[option.clip(max=len(LOG_RATIOS) - 1)]), 0.0)
+    kind = np.where(option < len(LOG_RATIOS), LAW, option - len(LOG_RATIOS) + FLAT)
+    ratio = np.where(kind == LAW, np.exp(LOG_RATIOS[option.clip(max=len(LOG_RATIOS) - 1)]), 0.0)
     return kind, level, ratio
 
 

@@ -25,6 +25,7 @@ from bayes_cod.models.cod.path import score_of
 from bayes_cod.models.cod.predict import Draws, evaluated, predict
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.common.power_scaling import POWERS, moved, sensitivity
+from bayes_cod.models.sampling import flat
 from bayes_cod.scoring.proper import pit
 
 type FloatArray = NDArray[np.float64]
@@ -248,21 +249,17 @@ def _densities(fit: Fit) -> dict[str, FloatArray]:
         z = [posterior[name].values.reshape(samples, -1) for name in names]
         found[group] = -0.5 * (np.concatenate(z, axis=1) ** 2).sum(axis=1)
     if fit.families == 1:
-        found[EVALUATIONS] = _likelihood(fit, posterior)
+        found[EVALUATIONS] = _likelihood(fit)
     return found
 
 
-def _likelihood(fit: Fit, posterior: xr.Dataset) -> FloatArray:
+def _likelihood(fit: Fit) -> FloatArray:
     shape = Shape.of([fit.seen])
     data = arrays([fit.seen], shape, fit.priors)
-    p = fit.priors
+    p, draws = fit.priors, flat(fit.tree)
     fixed = np.array([p.level_mean, p.level_sd**2])
-
-    def flat(name: str) -> FloatArray:
-        values = posterior[name].values
-        return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=float)
-
-    parts = zip(flat("moved"), flat("mean_slope"), flat("walk") ** 2, flat("noise") ** 2, strict=True)
+    along, slope, walk, noise = (draws[name] for name in ("moved", "mean_slope", "walk", "noise"))
+    parts = zip(along, slope, walk**2, noise**2, strict=True)
     rest = (p.slope_spread, fixed, data["x"], data["seen"], data["variance"], data["family"])
     return np.array([evaluate(*part, *rest)[0] for part in parts])
 

@@ -112,7 +112,7 @@ class BayesianCOD:
         seen = observe(ladder, self.priors)
         together = (seen, *self._pooled(pool))
         tree = fit_together(together, self.priors, self.sampler, self.seed)
-        draws = Draws.of(tree["posterior"].to_dataset(), seen, self.priors, self._random(0))
+        draws = Draws.of(tree, seen, self.priors, self._random(0))
         clusters, notes = cluster_questions(ladder, seen, self.seed)
         composition = compose(clusters, seen, draws, self.sampler, self.seed, self._random(3))
         if unsure := composition.unsure():

@@ -15,6 +15,7 @@ from bayes_cod.models.cod.marginal import MISSING, log_likelihood, random
 from bayes_cod.models.cod.observations import Observations
 from bayes_cod.models.cod.path import bent
 from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.sampling import padded
 
 type FloatArray = NDArray[np.float64]
 
@@ -36,13 +37,9 @@ class Shape:
         curves = sum(len(one.benchmarks) for one in together)
         return cls(
             len(together),
-            _step(curves, _CURVES),
-            _step(max(len(one.axis.rungs) for one in together), _RUNGS),
+            padded(curves, _CURVES),
+            padded(max(len(one.axis.rungs) for one in together), _RUNGS),
         )
-
-
-def _step(size: int, steps: tuple[int, ...]) -> int:
-    return next((step for step in steps if step >= size), size)
 
 
 def arrays(together: Sequence[Observations], shape: Shape, prior: Priors) -> dict[str, NDArray[Any]]:

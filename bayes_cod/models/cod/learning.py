@@ -18,14 +18,13 @@ from bayes_cod.forecasts.forecast import not_converged
 from bayes_cod.ladder import Ladder
 from bayes_cod.models import sampling
 from bayes_cod.models.cod.forecaster import SAMPLER, fit_together
+from bayes_cod.models.cod.graph import LEARNT_FAMILIES
 from bayes_cod.models.cod.learnt_prior import LearntPrior, LeftOut, Source
 from bayes_cod.models.cod.observations import Observations, observe
 from bayes_cod.models.cod.priors import Priors
 from bayes_cod.models.sampling import SamplerSettings
 
 FEWEST_RUNGS = 3
-LEARNT = ("slope", "curvature", "walk", "noise")
-"""Of which a family has a mean of its own."""
 
 
 def lessons(
@@ -100,7 +99,7 @@ def learn(
     seen = [observe(ladder, start) for ladder, _ in found]
     tree = fit_together(seen, start, sampler, seed)
     posterior = tree["posterior"].to_dataset()
-    reported = {f"common {name}": np.asarray(posterior[f"z_{name}"].values) for name in LEARNT}
+    reported = {f"common {name}": np.asarray(posterior[f"z_{name}"].values) for name in LEARNT_FAMILIES}
     gate = sampling.gate(reported, tree)
     if not gate.passed:
         raise not_converged(sorted(gate.failed))
@@ -117,7 +116,7 @@ def updated(start: Priors, posterior: Any) -> Priors:
     """
     values: dict[str, float] = {}
     left = []
-    for name in LEARNT:
+    for name in LEARNT_FAMILIES:
         z = posterior[f"z_{name}"].values
         mean, sd = getattr(start, f"{name}_mean"), getattr(start, f"{name}_sd")
         variance = start.common * float(z.var()) + 1 - start.common

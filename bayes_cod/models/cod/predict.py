@@ -13,6 +13,7 @@ from scipy.special import expit
 from bayes_cod.models.cod.observations import Observations
 from bayes_cod.models.cod.path import SCORE_NOISE, bent, score_of
 from bayes_cod.models.cod.priors import Priors
+from bayes_cod.models.sampling import flat
 
 type FloatArray = NDArray[np.float64]
 
@@ -43,21 +44,16 @@ class Draws:
     own: FloatArray
 
     @classmethod
-    def of(cls, posterior: xr.Dataset, seen: Observations, prior: Priors, rng: np.random.Generator) -> Self:
+    def of(cls, tree: xr.DataTree, seen: Observations, prior: Priors, rng: np.random.Generator) -> Self:
         """From the graph's posterior, in which levels, slopes and own walks are summed out: they are drawn here.
 
         Given what the benchmarks share they are Gaussian, so that each draw is one of their joint posterior. The family
         forecast is the graph's first, its benchmarks the first curves.
         """
-        rungs, benchmarks = len(seen.axis.rungs), len(seen.benchmarks)
-
-        def flat(name: str) -> FloatArray:
-            values = posterior[name].values
-            return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=float)
-
-        noise, walk = flat("noise")[:, 0], flat("walk")[:, :benchmarks]
-        shared, moved = flat("shared_walk")[:, 0, :rungs][:, ::-1], flat("moved")[:, 0, :rungs][:, ::-1]
-        mean_slope = flat("mean_slope")[:, 0]
+        rungs, benchmarks, drawn = len(seen.axis.rungs), len(seen.benchmarks), flat(tree)
+        mean_slope, curvature, noise = (drawn[name][:, 0] for name in ("mean_slope", "curvature", "noise"))
+        walk = drawn["walk"][:, :benchmarks]
+        shared, moved = (drawn[name][:, 0, :rungs][:, ::-1] for name in ("shared_walk", "moved"))
         samples = len(noise)
         # prior draws of (level, slope, own walk), corrected by what was seen of their sum (Matheron's rule)
         level = prior.level_mean + prior.level_sd * rng.standard_normal((samples, benchmarks))
@@ -82,7 +78,7 @@ class Draws:
         level = level + prior.level_sd**2 * pull.sum(axis=-1)
         slope = slope + spread[:, None] * np.einsum("sbr,sr->sb", pull, by_slope)
         own = own + np.einsum("sb,sbr,rq->sqb", walk**2, pull, apart)
-        return cls(mean_slope, flat("curvature")[:, 0], noise, shared, level, slope, walk, own)
+        return cls(mean_slope, curvature, noise, shared, level, slope, walk, own)
 
     def moved(self, seen: Observations) -> FloatArray:
         """Path of the family at the rungs, in decades that count ``(sample, rung)``."""

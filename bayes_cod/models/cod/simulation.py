@@ -142,7 +142,7 @@ def ranks_of(seed: int) -> Ranked:
     prior = replace(Priors(), jump_share=0.0)  # jumps are counted at the rungs, not part of what is simulated
     seen, clusters, truth = simulate(rng, prior)
     tree = fit_together([seen], prior, SAMPLER, seed)
-    draws = Draws.of(tree["posterior"].to_dataset(), seen, prior, rng)
+    draws = Draws.of(tree, seen, prior, rng)
     scores = predict(draws, seen, prior, np.array([TARGET]), rng)
     composition = compose(clusters, seen, draws, SAMPLER, seed, rng)
     found = {

@@ -16,6 +16,7 @@ from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.forecasts import Explanation, Forecast
 from bayes_cod.forecasts.forecast import mean_over_benchmarks
 from bayes_cod.ladder import Ladder, Target
+from bayes_cod.ladder.naming import some
 from bayes_cod.models.flp import explain
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather
 from bayes_cod.models.flp.posterior import Posterior
@@ -231,8 +232,7 @@ class BayesianFLP:
             ("when they emerge rests on the pooled families", [name for name in silent if name in elsewhere]),
         ):
             if names:
-                shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-                found.append(f"at their floor on every rung; {what}: {shown}")
+                found.append(f"at their floor on every rung; {what}: {some(names, 8)}")
         return found
 
     # ---------------------------------------------------------------- what a report shows

@@ -22,7 +22,6 @@ from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models import sampling
 from bayes_cod.models.flp import law
 from bayes_cod.models.flp.evidence import Evidence, EvidenceSettings, gather_losses
-from bayes_cod.models.flp.posterior import flat
 from bayes_cod.models.flp.predict import Points
 from bayes_cod.models.flp.priors import LawPriors
 from bayes_cod.models.flp.progress import Scale
@@ -211,7 +210,7 @@ class LossLaw:
     def _latent(self, points: Points) -> FloatArray:
         """Log losses of the law ``(sample, point, series)``."""
         fit = self._fitted
-        made = law.parameters(flat(fit.tree), self.priors, np)
+        made = law.parameters(sampling.flat(fit.tree), self.priors, np)
         size, tokens = fit.scale.size_and_tokens(points.flops, points.params, points.tokens)
         return np.asarray(law.log_loss(made, size, tokens, fit.scale.log_loss, np))
 
@@ -228,7 +227,7 @@ class LossLaw:
         latent = self._latent(points)
         shape = (len(latent), latent.shape[-1])
         latent = latent + drift(self.priors, self._fitted.scale, points.flops, shape, [self.seed, 5])
-        scale = np.exp(flat(self._fitted.tree)["log_scale"])
+        scale = np.exp(sampling.flat(self._fitted.tree)["log_scale"])
         lucky = luck(scale, len(targets), np.random.default_rng([self.seed, 3]))
         dims = ("sample", "target", "series")
         coords = {"target": [one.name for one in targets], "series": list(self.evidence.series)}

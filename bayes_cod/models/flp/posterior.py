@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_cod.models import sampling
 from bayes_cod.models.flp import loss, score
@@ -28,12 +28,6 @@ LATENT = "score on the curve"
 LOSS_ACCEPT = 0.99
 """Target acceptance of the loss stage at least: few parameters, whose scales of luck and noise take small steps."""
 _models = CompiledModels()
-
-
-def flat(tree: xr.DataTree) -> dict[str, NDArray[np.float64]]:
-    """Draws of all variables ``(sample, ...)``, chain after chain."""
-    posterior = tree["posterior"].to_dataset()
-    return {str(name): array.values.reshape(-1, *array.shape[2:]) for name, array in posterior.items()}
 
 
 def _elsewhere(seed: int) -> int:
@@ -72,17 +66,20 @@ class Posterior:
         priors: tuple[LossPriors, ScorePriors],
         sampler: SamplerSettings,
         seed: int,
+        *,
+        retry: bool = False,
     ) -> Self:
-        """Sample both stages."""
+        """Sample both stages; with `retry` longer and more carefully."""
         empty = cls(evidence, scale, priors, sampler, seed, {})
-        return replace(empty, trees={stage: empty._sampled(stage, sampler, seed) for stage in (LOSS, SCORE)})
+        return replace(empty, trees={stage: empty._sampled(stage, retry=retry) for stage in (LOSS, SCORE)})
 
-    def _sampled(self, stage: str, sampler: SamplerSettings, seed: int) -> xr.DataTree:
+    def _sampled(self, stage: str, *, retry: bool) -> xr.DataTree:
         """One stage sampled; its graph is compiled once a shape."""
-        evidence, (of_losses, of_scores) = self.evidence, self.priors
+        evidence, sampler, (of_losses, of_scores) = self.evidence, self.sampler, self.priors
         n_series, n_runs, n_pooled = len(evidence.series), score.padded_runs(evidence.n_runs), evidence.n_pooled
         if stage == LOSS:
-            sampler = replace(sampler, adaptation="low_rank", target_accept=max(LOSS_ACCEPT, sampler.target_accept))
+            accept = {name: max(LOSS_ACCEPT, getattr(sampler, name)) for name in ("target_accept", "retry_accept")}
+            sampler = replace(sampler, adaptation="low_rank", **accept)
             key = (stage, n_series, n_runs, n_pooled, of_losses)
             compiled = _models.get(key, lambda: loss.build(n_series, n_runs, n_pooled, of_losses))
             data = loss.arrays(evidence, self.scale)
@@ -90,7 +87,7 @@ class Posterior:
             sizes = len(evidence.benchmarks), n_series, n_runs, n_pooled
             compiled = _models.get((stage, sizes, of_scores), lambda: score.build(*sizes, of_scores))
             data = score.arrays(evidence, self.scale, of_scores)
-        return self._named(sampling.sample(compiled, data, sampler, seed))
+        return self._named(sampling.sample(compiled, data, sampler, self.seed, retry=retry))
 
     def _named(self, tree: xr.DataTree) -> xr.DataTree:
         """The posterior with the names of series and benchmarks, and without padded runs."""
@@ -101,15 +98,15 @@ class Posterior:
         posterior = posterior.assign_coords({dim: values for dim, values in names.items() if dim in posterior.dims})
         return tree.assign({"posterior": xr.DataTree(posterior)})
 
-    @property
+    @cached_property
     def draws(self) -> Draws:
         """Parameters of both stages by draw."""
         evidence, (of_losses, of_scores) = self.evidence, self.priors
         data = score.arrays(evidence, self.scale, of_scores)
         data |= {name: data[name][: evidence.n_runs] for name in score.PER_RUN}
-        made = score.parameters(flat(self.trees[SCORE]), data, of_scores, np)
+        made = score.parameters(sampling.flat(self.trees[SCORE]), data, of_scores, np)
         furthest = made["reached"][:, : evidence.n_rungs].max(axis=1)
-        return Draws(loss.parameters(flat(self.trees[LOSS]), of_losses, np), made, furthest, of_scores)
+        return Draws(loss.parameters(sampling.flat(self.trees[LOSS]), of_losses, np), made, furthest, of_scores)
 
     @property
     def tree(self) -> xr.DataTree:
@@ -134,13 +131,8 @@ class Posterior:
         """What was judged, and its gate: with `retry` a posterior that failed is sampled once more, longer."""
         own, gates = self, self.gates(points, labels)
         if retry and not all(gate.passed for gate in gates.values()):
-            careful = replace(
-                self.sampler,
-                draws=self.sampler.draws * self.sampler.retry_times,
-                tune=2 * self.sampler.tune,
-                target_accept=self.sampler.retry_accept,
-            )
-            own = Posterior.sample(self.evidence, self.scale, self.priors, careful, _elsewhere(self.seed))
+            seed = _elsewhere(self.seed)
+            own = Posterior.sample(self.evidence, self.scale, self.priors, self.sampler, seed, retry=True)
             gates = own.gates(points, labels)
         return own, Gate(pd.concat([gate.table for gate in gates.values()], ignore_index=True))
 

@@ -26,6 +26,7 @@ from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.likelihood import log_likelihood
 from bayes_cod.models.flp.priors import ScorePriors
 from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.sampling import padded
 
 type FloatArray = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ _RUN_STEPS = (8, 16, 36, 60, 96)
 
 def padded_runs(n_runs: int) -> int:
     """Runs that a graph is compiled for, so that cuts of a ladder share one; those beyond are cut off afterwards."""
-    return next((step for step in _RUN_STEPS if step >= n_runs), n_runs)
+    return padded(n_runs, _RUN_STEPS)
 
 
 def parameters(free: Mapping[str, Any], data: Mapping[str, Any], priors: ScorePriors, module: Any) -> dict[str, Any]:

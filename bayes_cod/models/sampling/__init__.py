@@ -1,7 +1,8 @@
 """Sampling: settings, compiled models, the sampler and the convergence gate."""
 
 from bayes_cod.models.sampling.compiled import Compiled, CompiledModels, Deterministics, exact_arithmetic
-from bayes_cod.models.sampling.convergence import DIVERGENCES, Gate, by_label, gate, mixed, quantity
+from bayes_cod.models.sampling.convergence import DIVERGENCES, Gate, by_label, gate, quantity
+from bayes_cod.models.sampling.draws import flat, padded
 from bayes_cod.models.sampling.sampler import sample
 from bayes_cod.models.sampling.settings import SamplerSettings
 
@@ -14,8 +15,9 @@ __all__ = [
     "SamplerSettings",
     "by_label",
     "exact_arithmetic",
+    "flat",
     "gate",
-    "mixed",
+    "padded",
     "quantity",
     "sample",
 ]

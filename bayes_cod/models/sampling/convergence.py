@@ -42,11 +42,6 @@ class Gate:
         """Quantities of the rows that did not pass."""
         return frozenset(self.table.loc[~self.table["passed"].astype(bool), "quantity"])
 
-    @property
-    def only_diverged(self) -> bool:
-        """Whether it failed, and by divergences alone."""
-        return self.failed == {DIVERGENCES}
-
 
 def quantity(kind: str, name: str, label: str) -> str:
     """How diagnostics call one of the quantities of `by_label`."""
@@ -106,11 +101,6 @@ def gate(reported: Mapping[str, NDArray[np.float64]], tree: xr.DataTree) -> Gate
     rows.append({"quantity": "E-BFMI", "value": bfmi, "limit": E_BFMI_ABOVE, "passed": bfmi > E_BFMI_ABOVE})
     columns = ["quantity", "r_hat", "ess_bulk", "ess_tail", "value", "limit", "passed"]
     return Gate(pd.DataFrame(rows).reindex(columns=columns))
-
-
-def mixed(draws: NDArray[np.float64]) -> bool:
-    """Whether the chains of one quantity ``(chain, draw)`` are within the gate's limits."""
-    return _enough(draws, *_mixing(draws))
 
 
 def _mixing(draws: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -17,6 +17,7 @@ import pandera.pandas as pandera
 
 from bayes_cod.errors import InputError, InputErrors
 from bayes_cod.ladder import Ladder
+from bayes_cod.ladder.naming import some
 from bayes_cod.readers.tables import columns, schemas, shapes, variants
 from bayes_cod.readers.tables.columns import Table
 from bayes_cod.readers.tables.files import find_tables, plain_name
@@ -200,10 +201,7 @@ def _add_one(table: Table, kind: str, read: _Read) -> list[InputError]:
 
 
 def _unread(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return f"beside the table's columns: {', '.join(names[:6])}{more}"
+    return f"beside the table's columns: {some(names, 6)}" if names else ""
 
 
 def _duplicates(table: Table, kind: str) -> list[InputError]:

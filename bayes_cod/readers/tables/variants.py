@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_cod.errors import InputError
+from bayes_cod.ladder.naming import some
 
 VARIANTS = ("metric", "filter", "shots")
 _FINAL = frozenset({"final", "main", "last", "end"})
@@ -41,7 +42,7 @@ def name_variants(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             continue
         text = _shown(frame[name]) + ("shot" if name == "shots" else "")
         suffix = suffix.where(~several, suffix + np.where(suffix == "", "", ",") + text)
-        notes.append(_told(name, sorted(set(text[several]))))
+        notes.append(_described(name, sorted(set(text[several]))))
     if not notes:
         return frame, []
     joint = np.where(base.str.contains("@", regex=False), ",", "@")
@@ -50,15 +51,14 @@ def name_variants(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _shown(values: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values):
-        return values.map("{:g}".format, na_action="ignore").astype(object)
+        return values.map({value: f"{value:g}" for value in values.dropna().unique()}).astype(object)
     return values.astype(object).where(values.notna(), "").astype(str)
 
 
-def _told(name: str, found: Sequence[str]) -> str:
+def _described(name: str, found: Sequence[str]) -> str:
     if name == "shots":
         return "tasks run with several numbers of shots are separate benchmarks, named task@<n>shot"
-    shown = ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
-    return f"tasks scored by several {name}s are separate benchmarks, named task@<{name}>: {shown}"
+    return f"tasks scored by several {name}s are separate benchmarks, named task@<{name}>: {some(found, 6)}"
 
 
 def mark_final(frame: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[str]]:
@@ -98,7 +98,8 @@ def _order(frame: pd.DataFrame) -> pd.Series:
     tokens = frame["tokens"].astype(float) if "tokens" in frame else nothing
     steps = frame["step"].astype(float) if "step" in frame else nothing
     if "checkpoint" in frame:
-        steps = steps.fillna(frame["checkpoint"].map(_step_in, na_action="ignore").astype(float))
+        by_name = {name: _step_in(name) for name in frame["checkpoint"].dropna().unique()}
+        steps = steps.fillna(frame["checkpoint"].map(by_name).astype(float))
         _refuse_unordered(frame, tokens, steps)
     without = tokens.isna() & steps.notna()
     constant = tokens.groupby(frame["model"]).transform("nunique").le(1) & steps.groupby(frame["model"]).transform(
@@ -142,9 +143,8 @@ def _early(marked: pd.DataFrame, what: str) -> list[str]:
     lost = have[~have]
     if lost.empty:
         return []
-    cases = [f"{model} on {name}" for model, name in lost.index[:3]]
-    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
-    return [f"no result at the model's last checkpoint, so none is used: {', '.join(cases)}{more}"]
+    cases = [f"{model} on {name}" for model, name in lost.index]
+    return [f"no result at the model's last checkpoint, so none is used: {some(cases, 3)}"]
 
 
 def final_items(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
