@@ -84,29 +84,34 @@ def evaluate(
         share = np.exp(prior[b])
         by_mean[b] = (away - (share * away).sum()) / spread
         by_spread[b] = (away**2 - (share * away**2).sum()) / spread
-    value = 0.0
+    value, options = 0.0, ratios + 2
+    log, by_noise = np.zeros(options), np.zeros(options)
     for k in range(len(tables)):
         b = owner[k]
         if b < 0:
             continue
-        log, by_noise = np.zeros(ratios + 2), np.zeros(ratios + 2)
-        for i in range(4):
-            log += weights[i] * tables[k, nodes[i]]
-            by_noise += slopes[i] * tables[k, nodes[i]]
-        log[:ratios] += prior[b] + log_shares[0]
-        log[ratios] += log_shares[1]
-        log[ratios + 1] += log_shares[2]
-        top = log.max()
-        share = np.exp(log - top)
-        total = share.sum()
+        top = -np.inf
+        for o in range(options):
+            log[o] = prior[b, o] + log_shares[0] if o < ratios else log_shares[o - ratios + 1]
+            by_noise[o] = 0.0
+            for i in range(4):
+                log[o] += weights[i] * tables[k, nodes[i], o]
+                by_noise[o] += slopes[i] * tables[k, nodes[i], o]
+            top = max(top, log[o])
+        total = 0.0
+        for o in range(options):
+            log[o] = np.exp(log[o] - top)
+            total += log[o]
         value += top + np.log(total)
-        share /= total
-        d_shares[0] += share[:ratios].sum()
-        d_shares[1] += share[ratios]
-        d_shares[2] += share[ratios + 1]
-        d_mean[b] += (share[:ratios] * by_mean[b]).sum()
-        d_spread += (share[:ratios] * by_spread[b]).sum()
-        d_noise += (share * by_noise).sum() / step
+        for o in range(options):
+            share = log[o] / total
+            d_noise += share * by_noise[o] / step
+            if o < ratios:
+                d_shares[0] += share
+                d_mean[b] += share * by_mean[b, o]
+                d_spread += share * by_spread[b, o]
+            else:
+                d_shares[o - ratios + 1] += share
     return value, d_shares, d_mean, d_spread, d_noise
 
 
