@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -64,3 +66,19 @@ def test_caches_move_where_home_is_no_folder(home: str, monkeypatch: pytest.Monk
 def test_caches_stay_where_home_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert caches.use_writable_caches() is None
+
+
+@pytest.mark.slow
+def test_a_forecast_from_a_home_that_is_mounted_read_only(ladder_folder: Path, tmp_path: Path) -> None:
+    mount = shutil.which("unshare")
+    home, out = tmp_path / "home", tmp_path / "out"
+    home.mkdir()
+    read_only = f"mount -t tmpfs -o ro none '{home}' && ! touch '{home}/file' 2>/dev/null"
+    if mount is None or subprocess.run([mount, "-m", "sh", "-c", read_only], check=False).returncode:
+        pytest.skip("this process may not mount")
+    words = f"'{ladder_folder}' --target huge --method exponential+bootstrap --out '{out}'"
+    code = "from bayes_cod.cli import main; main()"
+    script = f"{read_only}; HOME='{home}' '{sys.executable}' -c '{code}' --quiet forecast {words}"
+    done = subprocess.run([mount, "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stderr
+    assert (out / "report.html").is_file()
