@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.bench_growth import growth
 from tests.benchmarks.bench_scale import scale
 
 MODEL = """
@@ -124,6 +125,7 @@ PARTS = {
     "starts": starts,
     "threads": threads,
     "refits": refits,
+    "growth": growth,
     "scale": scale,
     "one": lambda: scale(benchmarks=1),
 }

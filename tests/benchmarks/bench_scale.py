@@ -15,8 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from tests.benchmarks.made_ladders import make_ladder
 
 BOUND = 600.0, 4.0
 """Seconds and GiB."""
@@ -34,29 +33,6 @@ print(json.dumps([code, seconds, time.process_time(), most]), file=sys.stderr)
 """
 
 
-def make_ladder(
-    folder: Path, benchmarks: int = 100, questions: int = 100_000, rungs: int = 10, trials: int = 8
-) -> None:
-    """Questions of several kinds in each benchmark, an eighth irregular; ten rungs and a larger model as the target."""
-    rng = np.random.default_rng(0)
-    flops = np.logspace(18, 21, rungs)
-    models = pd.DataFrame({"model": [f"m{r}" for r in range(rungs)], "family": "fam", "flops": flops})
-    target = pd.DataFrame({"model": ["large"], "family": ["fam"], "flops": [1e22]})
-    pd.concat([models, target]).to_csv(folder / "models.csv", index=False)
-    x, each = np.log10(flops) - 21, questions // benchmarks
-    level, slope = rng.normal(0, 1.0, benchmarks), np.exp(rng.normal(-0.3, 0.3, benchmarks))
-    kinds = rng.choice([-1.5, 0.0, 1.5], (benchmarks, each)) + rng.normal(0, 0.2, (benchmarks, each))
-    rates = np.exp(-np.exp(level[:, None, None] + kinds[:, :, None] - slope[:, None, None] * x))
-    rates[:, : each // 8] = rng.uniform(size=(benchmarks, each // 8, rungs))
-    passed = rng.binomial(trials, rates)
-    names = [f"benchmark {b:03d}" for b in range(benchmarks)]
-    index = pd.MultiIndex.from_product(
-        [names, [f"q{q:06d}" for q in range(each)], models["model"]], names=["benchmark", "question_id", "model"]
-    )
-    table = pd.DataFrame({"n_trials": trials, "n_correct": passed.ravel()}, index=index).reset_index()
-    table.to_parquet(folder / "items.parquet", index=False)
-
-
 def measured(*arguments: str) -> tuple[float, float, float]:
     """Wall time and processor time in seconds, and GiB, of one command."""
     done = subprocess.run(
@@ -72,7 +48,7 @@ def scale(benchmarks: int = 100) -> None:
     """Check, forecast by the published COD and by Bayesian COD, and write the report again."""
     with tempfile.TemporaryDirectory() as name:
         folder, started = Path(name), time.perf_counter()
-        make_ladder(folder, benchmarks)
+        make_ladder(folder, benchmarks=benchmarks)
         print(f"{benchmarks} benchmarks, 100,000 questions, 10 rungs: made in {time.perf_counter() - started:.0f} s")
         steps = {"check": ["check", name]}
         for method in ("cod", "bayes-cod"):

@@ -1,8 +1,9 @@
 """Every prior of Bayesian FLP in one place, each with its reason.
 
-Progress is measured in standard deviations of the final rungs, with 0 at their mean, so slopes and scales mean the
-same on every ladder. What one ladder can't teach is fixed. The values were set on the OLMo ladder and on seed 0 of the
-micro ladder; OpenLM, Pythia, the other seeds and Gemstones were forecast with the same.
+Progress is measured in what losses and compute change over 0.7 decades of compute, with 0 at the mean of the final
+rungs, so slopes and scales mean the same on every ladder, narrow or wide. What one ladder can't teach is fixed. The
+values were set on the OLMo ladder and on seed 0 of the micro ladder; OpenLM, Pythia and the other seeds were forecast
+with the same.
 """
 
 from __future__ import annotations

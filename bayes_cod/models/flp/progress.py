@@ -1,4 +1,4 @@
-"""Progress: losses and compute in standard deviations of the final rungs, 0 at their mean."""
+"""Progress: losses and compute in steps of `DECADES` of compute, 0 at the mean of the final rungs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from bayes_cod.models.flp.evidence import Evidence
 
 type FloatArray = NDArray[np.float64]
 
+DECADES = 0.7
+"""Unit of progress: what compute, and losses at the rate of the final rungs, change over so many decades.
+
+It is the standard deviation of log compute on the ladder that priors were set on. With that of each ladder as its unit
+they would mean something else on a narrow ladder, where a decade ahead may be ten units.
+"""
+_UNIT = float(DECADES * np.log(10))
 LEAST_SPREAD = 1e-3
 BENDS = 10
 """Pieces of the loss's common departure from its law, over all compute of the ladder and its pool."""
@@ -25,9 +32,9 @@ class Scale:
     log_loss
         Log loss of the last rung ``(series,)``.
     mean_log_loss, loss_unit
-        Mean and standard deviation of log loss over the final rungs ``(series,)``.
-    mean_log_flops, compute_unit
-        The same of log compute.
+        Mean of log loss over the final rungs, and how far a unit of progress takes it ``(series,)``.
+    mean_log_flops
+        Mean of log compute over the final rungs.
     log_flops
         Log compute of the last rung.
     log_size, log_tokens
@@ -44,7 +51,6 @@ class Scale:
     loss_unit: FloatArray
     log_flops: float
     mean_log_flops: float
-    compute_unit: float
     log_size: float
     log_tokens: float
     sized: bool
@@ -57,13 +63,13 @@ class Scale:
         final, log_flops = evidence.log_loss[:n], np.log(evidence.flops[:n])
         sized = evidence.sized
         decades = np.log10(evidence.flops / evidence.flops[n - 1])
+        spread = max(float(log_flops.std()), LEAST_SPREAD)
         return cls(
             log_loss=final[-1],
             mean_log_loss=final.mean(axis=0),
-            loss_unit=np.maximum(final.std(axis=0), LEAST_SPREAD),
+            loss_unit=np.maximum(final.std(axis=0), LEAST_SPREAD) * _UNIT / spread,
             log_flops=float(log_flops[-1]),
             mean_log_flops=float(log_flops.mean()),
-            compute_unit=max(float(log_flops.std()), LEAST_SPREAD),
             log_size=float(np.log(evidence.params[n - 1])) if sized else float(log_flops[-1]),
             log_tokens=float(np.log(evidence.tokens[n - 1])) if sized else 0.0,
             sized=sized,
@@ -86,7 +92,7 @@ class Scale:
             ``(..., row, series + 1)``.
         """
         of_loss = (self.mean_log_loss - log_loss) / self.loss_unit
-        of_compute = (np.log(flops) - self.mean_log_flops) / self.compute_unit
+        of_compute = (np.log(flops) - self.mean_log_flops) / _UNIT
         of_compute = np.broadcast_to(of_compute[:, None], (*of_loss.shape[:-1], 1))
         return np.concatenate([of_loss, of_compute], axis=-1)
 

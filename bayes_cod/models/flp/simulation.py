@@ -13,18 +13,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_cod.evaluation.calibration import Ranked, rank_all
-from bayes_cod.models.flp import law, loss, score
+from bayes_cod.models.flp import forecaster, law, loss, score
 from bayes_cod.models.flp.evidence import Evidence
 from bayes_cod.models.flp.forecaster import BayesianFLP
 from bayes_cod.models.flp.likelihood import DEGREES
 from bayes_cod.models.flp.predict import Draws, Points, predict
 from bayes_cod.models.flp.priors import LossPriors, ScorePriors
 from bayes_cod.models.flp.progress import BENDS, Scale
-from bayes_cod.models.sampling import SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
-SAMPLER = SamplerSettings(draws=500, tune=300, chains=2, target_accept=0.9, max_depth=8)
+SAMPLER = replace(forecaster.SAMPLER, target_accept=0.95)
+"""What the forecaster takes, more carefully, as no fit is tried twice: the gate passes on nearly all ladders."""
 REFERENCE = np.array([np.log(2.8)])
 """Log loss of the largest rung that simulated ladders are drawn around; the model is given the same."""
 

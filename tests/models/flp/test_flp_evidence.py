@@ -10,7 +10,7 @@ from bayes_cod.errors import InputError
 from bayes_cod.models.flp.evidence import EvidenceSettings, gather
 from bayes_cod.models.flp.explain import emerged_elsewhere
 from bayes_cod.models.flp.losses import loss_series
-from bayes_cod.models.flp.progress import Scale
+from bayes_cod.models.flp.progress import DECADES, Scale
 
 N_RUNGS = len(SIZES) * len(RATIOS)
 
@@ -112,12 +112,20 @@ def test_two_rungs_are_too_few() -> None:
         gather(few, EvidenceSettings())
 
 
-def test_progress_is_standardised_over_the_final_rungs() -> None:
+def test_progress_counts_from_the_final_rungs_mean_in_steps_of_compute() -> None:
     evidence = gather(loss_ladder(checkpoints=5), EvidenceSettings())
     scale = Scale.of(evidence)
     final = scale.progress(evidence.log_loss, evidence.flops)[:N_RUNGS]
-    assert np.allclose(final.mean(axis=0), 0) and np.allclose(final.std(axis=0), 1)
-    assert final[-1, 1] == final[:, 1].max()
+    decades = np.log10(evidence.flops[:N_RUNGS])
+    assert np.allclose(final.mean(axis=0), 0) and np.allclose(final.std(axis=0), decades.std() / DECADES)
+    assert np.ptp(final[:, 1]) == pytest.approx(np.ptp(decades) / DECADES)
+
+
+def test_a_narrow_ladder_has_the_units_of_a_wide_one() -> None:
+    ladder = loss_ladder()
+    narrow = ladder.select(models=list(ladder.rungs()["model"])[3:])
+    wide_unit, narrow_unit = (Scale.of(gather(each, EvidenceSettings())).loss_unit for each in (ladder, narrow))
+    assert np.allclose(narrow_unit, wide_unit, rtol=0.3)  # standard deviations are far apart
 
 
 def test_without_sizes_the_law_is_one_in_compute() -> None:
