@@ -3,7 +3,7 @@
 from bayes_cod.models.sampling.compiled import Compiled, CompiledModels, Deterministics, exact_arithmetic
 from bayes_cod.models.sampling.convergence import DIVERGENCES, Gate, by_label, gate, quantity
 from bayes_cod.models.sampling.draws import flat, padded
-from bayes_cod.models.sampling.sampler import sample
+from bayes_cod.models.sampling.sampler import run, sample
 from bayes_cod.models.sampling.settings import SamplerSettings
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "gate",
     "padded",
     "quantity",
+    "run",
     "sample",
 ]

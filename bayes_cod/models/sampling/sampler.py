@@ -42,17 +42,24 @@ def sample(
     xarray.DataTree
         Groups `posterior` (chain, draw, ...) and `sample_stats`.
     """
+    tree = run(compiled.with_data(data), settings, seed, retry=retry)
+    tree["posterior"] = xr.DataTree(compiled.deterministics.complete(tree["posterior"].to_dataset(), data))
+    return tree
+
+
+def run(model: Any, settings: SamplerSettings, seed: int, *, retry: bool = False) -> xr.DataTree:
+    """Draw from any model of nutpie's; see `sample`."""
     longer = settings.retry_times if retry else 1
     with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore")
         running = nutpie.sample(
-            compiled.with_data(data),
+            model,
             draws=settings.draws * longer,
             tune=settings.tune * min(longer, 2),
             chains=settings.chains,
             cores=settings.cores,
             seed=seed,
-            adaptation=settings.mass_matrix(compiled.density.n_dim),
+            adaptation=settings.mass_matrix(model.n_dim),
             maxdepth=settings.max_depth,
             target_accept=settings.retry_accept if retry else settings.target_accept,
             save_warmup=False,
@@ -62,11 +69,10 @@ def sample(
         )
         try:
             tree: xr.DataTree = running.wait()
+            return tree
         except BaseException:  # an interrupt, too: nutpie by itself would go on with the draws there are
             running.cancel()
             raise
-    tree["posterior"] = xr.DataTree(compiled.deterministics.complete(tree["posterior"].to_dataset(), data))
-    return tree
 
 
 def _reporter() -> Callable[[Sequence[Any]], None] | None:

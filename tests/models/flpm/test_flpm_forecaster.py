@@ -13,7 +13,7 @@ from bayes_cod.forecasts import Forecaster
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models.flpm.forecaster import BayesianFLPM
 from bayes_cod.models.flpm.losses.table import loss_table
-from bayes_cod.models.flpm.scores import graph
+from bayes_cod.models.flpm.scores.density import mean_logit
 
 pytestmark = pytest.mark.slow
 
@@ -62,10 +62,10 @@ def test_scores_never_fall_when_a_loss_falls(fitted: BayesianFLPM) -> None:
     for index in range(0, len(fitted.scores.draws["level"]), 50):
         made = {name: draws[index] for name, draws in fitted.scores.draws.items()}
         steps = np.zeros((50, made["walk"].shape[0]))
-        base = graph.mean_logit(made, fitted.scores.evidence.falls(losses), steps, np)
+        base = mean_logit(made, fitted.scores.evidence.falls(losses), steps)
         for domain in range(2):
             lower = fitted.scores.evidence.falls(losses - 0.1 * np.eye(2)[domain])
-            assert (graph.mean_logit(made, lower, steps, np) > base).all()
+            assert (mean_logit(made, lower, steps) > base).all()
 
 
 def test_pure_mixtures_have_finite_and_wider_losses(fitted: BayesianFLPM) -> None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
-import pymc as pm
 import pytest
 
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
 from bayes_cod.models.flpm.losses import outlying
-from bayes_cod.models.flpm.losses.coordinates import law_at_runs
 from bayes_cod.models.flpm.losses.features import Features
-from bayes_cod.models.flpm.losses.graph import Relative, arrays, build
-from bayes_cod.models.flpm.losses.parameters import LossShape
-from bayes_cod.models.flpm.losses.predict import law, of_parameters
 from bayes_cod.models.flpm.priors import LossPriors
 
 N, D = 60, 4
@@ -85,31 +80,3 @@ def test_a_run_with_a_large_spread_weighs_less() -> None:
     moved = evidence.log_loss.copy()
     moved[4] += 5.0
     assert np.abs(at_the_runs(moved) - at_the_runs(evidence.log_loss)).max() > 0.5
-
-
-@pytest.mark.slow
-def test_the_graph_measures_residuals_in_units_of_the_run_s_spread() -> None:
-    evidence, priors = runs(), LossPriors()
-    features = Features.of(evidence.points)
-    shape = LossShape.of(evidence, features)
-    data = arrays(evidence, features, priors)
-    made = law_at_runs(np.zeros(shape.normals), data, asdict(priors), shape, np).parameters
-    at_zero = of_parameters({name: np.asarray(value)[None] for name, value in made.items()})
-    mean, _ = law(at_zero, 0, Relative.of(evidence.points, evidence.reference))
-    with build(shape) as model:
-        density = model.compile_logp(mode="FAST_COMPILE")
-
-    def at(row_scale: float, spread: float) -> float:
-        scale = np.ones((N, 1))
-        scale[5] = row_scale
-        values = {
-            **data,
-            "log_loss": mean + scale * evidence.log_loss,
-            "spread": np.where(scale[:, 0] == 1, 1.0, spread),
-        }
-        with model:
-            pm.set_data(values)
-        return float(density({"whitened": np.zeros(shape.normals)}))
-
-    assert at(6.0, 6.0) == pytest.approx(at(1.0, 1.0), abs=1e-6)
-    assert at(6.0, 1.0) < at(1.0, 1.0) - 1

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
-import pytensor.tensor as pt
 import pytest
 from scipy.stats import t as student
 
 from bayes_cod.models.flpm.priors import ScorePriors
-from bayes_cod.models.flpm.scores import graph
+from bayes_cod.models.flpm.scores.density import TAIL_DEGREES, ScoreDensity, density_of, mean_logit
 from bayes_cod.models.flpm.scores.evidence import UNLEARNT, UNLEARNT_SHARE, ScoreEvidence
-from bayes_cod.models.flpm.scores.graph import ScoreShape
 
 RUNS = 8
+STEP = 1e-5
 
 
 @pytest.fixture
@@ -65,20 +64,33 @@ def test_the_walk_is_anchored_at_the_largest_size(evidence: ScoreEvidence) -> No
 
 
 def test_density_is_that_of_students_t() -> None:
-    mean, luck = np.array([[-6.0, -4.0, 0.0]]), np.array([0.5, 1.0, 2.0])
-    logit, learnt = np.array([[UNLEARNT, UNLEARNT, 1.0]]), np.array([[0.0, 0.0, 1.0]])
-    found = graph.log_density_of(logit, learnt, 1 - learnt, mean, luck, np)
-    below = student.logcdf((UNLEARNT - mean) / luck, graph.TAIL_DEGREES)
-    seen = student.logpdf((logit - mean) / luck, graph.TAIL_DEGREES) - np.log(luck)
-    constant = student.logpdf(0.0, graph.TAIL_DEGREES)
-    np.testing.assert_allclose(found[0, :2], below[0, :2])
-    np.testing.assert_allclose(found[0, 2], seen[0, 2] - constant)
+    for mean, luck in ((-6.0, 0.5), (-4.0, 1.0), (0.0, 2.0)):
+        below, *_ = density_of(0.0, False, True, mean, luck)
+        np.testing.assert_allclose(below, student.logcdf((UNLEARNT - mean) / luck, TAIL_DEGREES))
+        seen, *_ = density_of(1.0, True, False, mean, luck)
+        expected = student.logpdf((1.0 - mean) / luck, TAIL_DEGREES) - student.logpdf(0.0, TAIL_DEGREES)
+        np.testing.assert_allclose(seen, expected - np.log(luck))
+    assert density_of(0.0, False, False, 1.0, 1.0)[0] == 0.0  # not evaluated
 
 
-def test_numpy_and_pytensor_agree(evidence: ScoreEvidence) -> None:
-    shape = ScoreShape.of(evidence)
-    normals = np.random.default_rng(1).standard_normal(shape.normals)
-    plain = graph.parameters(normals, asdict(ScorePriors()), shape, np)
-    symbolic = graph.parameters(pt.as_tensor(normals), asdict(ScorePriors()), shape, pt)
-    for name, value in plain.items():
-        np.testing.assert_allclose(symbolic[name].eval(mode="FAST_COMPILE"), value, rtol=1e-12)
+def test_the_gradient_is_that_of_the_density(evidence: ScoreEvidence) -> None:
+    missing = evidence.score.copy()
+    missing[3, 1] = np.nan
+    density = ScoreDensity(replace(evidence, score=missing), ScorePriors())
+    for seed in range(3):
+        at = np.random.default_rng(seed).standard_normal(density.size)
+        steps = STEP * np.eye(density.size)
+        differences = [(density(at + step)[0] - density(at - step)[0]) / (2 * STEP) for step in steps]
+        np.testing.assert_allclose(density(at)[1], differences, rtol=1e-5, atol=1e-6)
+
+
+def test_the_density_is_the_sum_over_scores_and_the_prior(evidence: ScoreEvidence) -> None:
+    density = ScoreDensity(evidence, ScorePriors())
+    at = np.random.default_rng(1).standard_normal(density.size)
+    made = density.parameters(at)
+    mean = mean_logit(made, evidence.falls(evidence.log_loss), evidence.steps(evidence.log_compute))
+    each = [
+        density_of(evidence.logit[run, task], known, not known, mean[run, task], made["luck"][task])[0]
+        for (run, task), known in np.ndenumerate(evidence.learnt)
+    ]
+    np.testing.assert_allclose(density(at)[0], sum(each) - 0.5 * at @ at)

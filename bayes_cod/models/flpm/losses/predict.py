@@ -11,10 +11,10 @@ from scipy.stats import invwishart
 
 from bayes_cod import laws
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
+from bayes_cod.models.flpm.losses.density import SCALE_RANGE
 from bayes_cod.models.flpm.losses.features import Features
-from bayes_cod.models.flpm.losses.graph import Relative, log_noise_scale
 from bayes_cod.models.flpm.losses.luck import left_out, new_runs, new_runs_jointly, shaped
-from bayes_cod.models.flpm.losses.parameters import EXPONENTS, relative_worth
+from bayes_cod.models.flpm.losses.parameters import Relative
 from bayes_cod.models.flpm.priors import LossPriors
 
 type FloatArray = NDArray[np.float64]
@@ -122,32 +122,23 @@ def draw(
 def of_parameters(named: Mapping[str, FloatArray]) -> LossDraws:
     """Draws of the law alone, by name ``(sample, ...)``; the rest is empty."""
     empty = np.empty((0, 0, 0))
-    return LossDraws(
-        named["level"],
-        named["rho"],
-        named["log_transfer"],
-        named["terms"],
-        np.stack([named[name] for name in EXPONENTS], axis=1),
-        named["scale_loss"],
-        named["scale_run"],
-        named["signal"],
-        noise=empty,
-        weights=empty,
-        unsure=np.empty((0, 0)),
-        luck=empty,
-    )
+    return LossDraws(**named, noise=empty, weights=empty, unsure=np.empty((0, 0)), luck=empty)
 
 
 def law(draws: LossDraws, index: int, at: Relative) -> tuple[FloatArray, FloatArray]:
     """Log loss of the law and scale of the noise at some points for one draw, ``(point, domain)`` each."""
+    worth = laws.log_pooled_shares(
+        np.vstack([at.log_shares, at.reference_log_shares]), draws.log_transfer[index], draws.rho[index]
+    )
     above = laws.log_mixture_loss(
-        relative_worth(at.log_shares, at.reference_log_shares, draws.log_transfer[index], draws.rho[index]),
+        worth[:-1] - worth[-1],
         at.log_params[:, None],
         at.log_tokens[:, None],
         tuple(draws.terms[index]),
         tuple(draws.exponents[index]),
     )
-    log_scale = log_noise_scale(above, draws.scale_loss[index], at.covariates @ draws.scale_run[index], np)
+    log_scale = draws.scale_loss[index] * SCALE_RANGE * np.tanh(above / SCALE_RANGE)
+    log_scale += (at.covariates @ draws.scale_run[index])[:, None]
     return draws.level[index] + above, np.exp(log_scale)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.stats import invwishart
 
 from bayes_cod.evaluation.calibration import Ranked, rank_all
 from bayes_cod.models.flpm.evidence import LossEvidence, Points
+from bayes_cod.models.flpm.losses.density import LossDensity
 from bayes_cod.models.flpm.losses.features import Features
-from bayes_cod.models.flpm.losses.graph import Relative
-from bayes_cod.models.flpm.losses.parameters import LossShape, parameters, place
+from bayes_cod.models.flpm.losses.parameters import Relative
 from bayes_cod.models.flpm.losses.predict import LUCK_ROWS, LossDraws, law, of_parameters, predict
 from bayes_cod.models.flpm.losses.stage import MixtureLosses
 from bayes_cod.models.flpm.priors import LossPriors
@@ -66,20 +66,18 @@ def simulate(seed: int, priors: LossPriors) -> tuple[LossEvidence, Points, LossD
 
 def prior_draw(seed: int, evidence: LossEvidence, features: Features, priors: LossPriors) -> LossDraws:
     """One draw of every parameter from the prior."""
-    shape = LossShape.of(evidence, features)
+    density, domains = LossDensity(evidence, features, priors), len(evidence.domains)
     rng = np.random.default_rng([seed, 53])
-    h = asdict(priors)
-    made = parameters(rng.standard_normal(shape.normals), h, shape, evidence.own, place(evidence), np)
-    freedom = shape.domains - 1 + priors.noise_df
-    covariance = invwishart.rvs(freedom, priors.noise_scatter(shape.domains), random_state=rng)
+    partial = of_parameters(density.parameters_of_normals(rng.standard_normal((1, density.size))))
+    covariance = invwishart.rvs(domains - 1 + priors.noise_df, priors.noise_scatter(domains), random_state=rng)
     factor = np.linalg.cholesky(np.atleast_2d(covariance))
-    weights = np.sqrt(made["signal"]) * rng.standard_normal((shape.features, shape.domains)) @ factor.T
+    weights = np.sqrt(partial.signal[0]) * rng.standard_normal((len(features), domains)) @ factor.T
     return replace(
-        of_parameters({name: np.asarray(value)[None] for name, value in made.items()}),
+        partial,
         noise=factor[None],
         weights=weights[None],
-        unsure=np.zeros((1, shape.features)),
-        luck=(rng.standard_normal((LUCK_ROWS, shape.domains)) @ factor.T)[None],
+        unsure=np.zeros((1, len(features))),
+        luck=(rng.standard_normal((LUCK_ROWS, domains)) @ factor.T)[None],
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -14,24 +14,22 @@ from bayes_cod.errors import BayesCodError, InputError
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models import sampling
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
-from bayes_cod.models.flpm.losses import graph, outlying
-from bayes_cod.models.flpm.losses.coordinates import law_at_runs, start
+from bayes_cod.models.flpm.losses import outlying
+from bayes_cod.models.flpm.losses.density import LossDensity
 from bayes_cod.models.flpm.losses.features import Features
-from bayes_cod.models.flpm.losses.parameters import LossShape
+from bayes_cod.models.flpm.losses.parameters import Relative
 from bayes_cod.models.flpm.losses.predict import LossDraws, Losses, draw, law, of_parameters, predict
+from bayes_cod.models.flpm.posterior import Whitening, find_mode, until_passed
 from bayes_cod.models.flpm.priors import LossPriors
-from bayes_cod.models.flpm.whitening import coordinates, find_mode, named, whiten, whiten_at
-from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import Gate, SamplerSettings
 
-LOSS_SAMPLER = SamplerSettings(draws=800, tune=300, chains=4, target_accept=0.9, retry_accept=0.97)
-PILOT = SamplerSettings(draws=40, tune=150, chains=2, target_accept=0.9)
+LOSS_SAMPLER = SamplerSettings(draws=400, tune=150, chains=4, target_accept=0.9, retry_accept=0.97)
+PILOT = SamplerSettings(draws=24, tune=100, chains=2, target_accept=0.8, max_depth=5)
 PILOT_PLACES = 8
 """Draws of the pilot whose mean curvature whitens the posterior."""
 
 FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
-
-_models = CompiledModels()
 
 
 def _pilot_of(sampler: SamplerSettings) -> SamplerSettings:
@@ -89,35 +87,25 @@ class MixtureLosses:
 
     def fit_evidence(self, evidence: LossEvidence) -> Self:
         """Sample the posterior given evidence."""
-        features = Features.of(evidence.points)
-        shape = LossShape.of(evidence, features)
-        compiled = _models.get(shape, lambda: graph.build(shape))
-        data = graph.arrays(evidence, features, self.priors)
-        h = asdict(self.priors)
-
-        def parameters(place: NDArray[np.float64]) -> dict[str, Any]:
-            return law_at_runs(place, data, h, shape, np).parameters
-
-        mode = find_mode(compiled, data, start(evidence, data, h, shape))
-        spread = self._spreads(evidence, parameters(mode))
+        density = LossDensity(evidence, Features.of(evidence.points), self.priors)
+        mode = find_mode(density, density.start())
+        spread = self._spreads(evidence, density.parameters(mode[None]))
         evidence = replace(evidence, notes=(*evidence.notes, *outlying.named(evidence, spread)))
         features = Features.of(evidence.points, spread)
-        data = whiten(compiled, graph.arrays(evidence, features, self.priors), mode)
-        pilot = coordinates(sampling.sample(compiled, data, _pilot_of(self.sampler), self.seed), data)
-        data = whiten_at(compiled, data, pilot[:: len(pilot) // PILOT_PLACES])
-        for retry in (False, True)[: 1 + self.retry]:
-            tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            drawn = named(tree, data, parameters)
-            draws = draw(drawn, evidence, features, self.priors, self.seed)
+        density = LossDensity(evidence, features, self.priors)
+
+        def complete(tree: xr.DataTree, named: dict[str, NDArray[np.float64]]) -> tuple[_Fit, Gate]:
+            draws = draw(named, evidence, features, self.priors, self.seed)
             gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])
-            self._fit = _Fit(evidence, features, draws, tree, gate)
-            if gate.passed:
-                break
+            return _Fit(evidence, features, draws, tree, gate), gate
+
+        whitening = Whitening.piloted(density, mode, _pilot_of(self.sampler), PILOT_PLACES, self.seed)
+        self._fit = until_passed(density, whitening, self.sampler, self.seed, complete, retry=self.retry)
         return self
 
     def _spreads(self, evidence: LossEvidence, at_mode: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        one = of_parameters({name: np.asarray(value)[None] for name, value in at_mode.items()})
-        mean, scale = law(one, 0, graph.Relative.of(evidence.points, evidence.reference))
+        one = of_parameters(at_mode)
+        mean, scale = law(one, 0, Relative.of(evidence.points, evidence.reference))
         return outlying.spreads(evidence, mean, scale, float(one.signal[0]), self.priors)
 
     def _judge(

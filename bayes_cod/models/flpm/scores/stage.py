@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -13,12 +13,11 @@ from scipy.special import expit
 
 from bayes_cod.errors import BayesCodError
 from bayes_cod.models import sampling
+from bayes_cod.models.flpm.posterior import Whitening, find_mode, until_passed
 from bayes_cod.models.flpm.priors import ScorePriors
-from bayes_cod.models.flpm.scores import graph
+from bayes_cod.models.flpm.scores.density import TAIL_DEGREES, ScoreDensity, mean_logit
 from bayes_cod.models.flpm.scores.evidence import UNLEARNT, ScoreEvidence
-from bayes_cod.models.flpm.scores.graph import ScoreShape
-from bayes_cod.models.flpm.whitening import named, whiten
-from bayes_cod.models.sampling import CompiledModels, Gate, SamplerSettings
+from bayes_cod.models.sampling import Gate, SamplerSettings
 
 type FloatArray = NDArray[np.float64]
 
@@ -29,13 +28,10 @@ LUCK_DRAWS = 8
 OWN_WALK = 0.5
 """Share of the variance ahead on the walk along size that is the run's own: mixtures emerge at sizes of their own."""
 
-_models = CompiledModels()
-
 
 @dataclass(frozen=True)
 class _Fit:
     evidence: ScoreEvidence
-    shape: ScoreShape
     draws: Mapping[str, FloatArray]
     tree: xr.DataTree
     gate: Gate
@@ -70,16 +66,14 @@ class ScoreStage:
 
     def fit(self, evidence: ScoreEvidence) -> Self:
         """Sample the map."""
-        shape = ScoreShape.of(evidence)
-        compiled = _models.get(shape, lambda: graph.build(shape))
-        h = asdict(self.priors)
-        data = whiten(compiled, graph.arrays(evidence, self.priors), np.zeros(shape.normals))
-        for retry in (False, True)[: 1 + self.retry]:
-            tree = sampling.sample(compiled, data, self.sampler, self.seed, retry=retry)
-            draws = named(tree, data, lambda normals: graph.parameters(normals, h, shape, np))
-            self._fit = _Fit(evidence, shape, draws, tree, _judge(evidence, draws, tree))
-            if self.gate.passed:
-                break
+        density = ScoreDensity(evidence, self.priors)
+        whitening = Whitening.at(density, find_mode(density, np.zeros(density.size))[None])
+
+        def complete(tree: xr.DataTree, draws: dict[str, FloatArray]) -> tuple[_Fit, Gate]:
+            gate = _judge(evidence, draws, tree)
+            return _Fit(evidence, draws, tree, gate), gate
+
+        self._fit = until_passed(density, whitening, self.sampler, self.seed, complete, retry=self.retry)
         return self
 
     def _fitted(self) -> _Fit:
@@ -94,7 +88,7 @@ class ScoreStage:
 
     @property
     def draws(self) -> Mapping[str, FloatArray]:
-        """Posterior draws of the map's parameters by name; see `graph.parameters`."""
+        """Posterior draws of the map's parameters by name; see `ScoreDensity.parameters`."""
         return self._fitted().draws
 
     @property
@@ -142,11 +136,10 @@ class ScoreStage:
             made = {name: array[index] for name, array in fit.draws.items()}
             walk = np.cumsum(strides * rng.standard_normal((len(ahead), with_luck.shape[2])), axis=0)
             beyond = made["pace"] * walk[place]
-            luck = rng.standard_t(graph.TAIL_DEGREES, (1 + LUCK_DRAWS, *with_luck.shape[1:])) * made["luck"]
+            luck = rng.standard_t(TAIL_DEGREES, (1 + LUCK_DRAWS, *with_luck.shape[1:])) * made["luck"]
             luck += own_strides * rng.standard_normal(luck.shape) * made["pace"]
             logits = [
-                graph.mean_logit(made, fit.evidence.falls(losses[row]), steps, np) + beyond
-                for losses in (observed, latent)
+                mean_logit(made, fit.evidence.falls(losses[row]), steps) + beyond for losses in (observed, latent)
             ]
             with_luck[row] = self._score(logits[0] + luck[0], rng)
             without[row] = np.mean([self._score(logits[1] + one, rng) for one in luck[1:]], axis=0)
@@ -168,13 +161,7 @@ class ScoreStage:
 def _judge(evidence: ScoreEvidence, draws: Mapping[str, FloatArray], tree: xr.DataTree) -> Gate:
     places = evidence.falls(np.stack([evidence.centre, evidence.log_loss.min(axis=0)]))
     steps = np.zeros((2, draws["walk"].shape[1]))
-    names = ("level", "slope", "walk", "pace")
-    logits = np.stack(
-        [
-            graph.mean_logit({name: draws[name][index] for name in names}, places, steps, np)
-            for index in range(len(draws["level"]))
-        ]
-    )
+    logits = mean_logit(draws, places, steps)
     labels = ("median losses", "lowest losses")
     reported = sampling.by_label("logit", evidence.benchmarks, labels, logits, tree)
     return sampling.gate(reported, tree)
