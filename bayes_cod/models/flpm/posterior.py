@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nutpie.compiled_pyfunc import from_pyfunc
 from scipy.optimize import minimize
 
+from bayes_cod.errors import BayesCodError
 from bayes_cod.models import sampling
 from bayes_cod.models.sampling import Gate, SamplerSettings
 
@@ -127,7 +128,7 @@ def sample(
     return tree, centre + drawn.reshape(-1, density.size) @ factor.T
 
 
-def name_draws(tree: xr.DataTree, named: Mapping[str, FloatArray]) -> None:
+def _name_draws(tree: xr.DataTree, named: Mapping[str, FloatArray]) -> None:
     """Put parameters by name ``(sample, ...)`` in the place of what was sampled."""
     sizes = tree["posterior"].sizes
     by_chain: dict[str, Any] = {}
@@ -137,21 +138,71 @@ def name_draws(tree: xr.DataTree, named: Mapping[str, FloatArray]) -> None:
     tree["posterior"] = xr.DataTree(xr.Dataset(by_chain))
 
 
-def until_passed[Fit](
-    density: Density,
-    whitening: Whitening,
-    settings: SamplerSettings,
-    seed: int,
-    complete: Callable[[xr.DataTree, dict[str, FloatArray]], tuple[Fit, Gate]],
-    *,
-    retry: bool,
-) -> Fit:
-    """Sample, and once more for longer where the gate fails and `retry`; what `complete` makes of the draws."""
-    for longer in (False, True)[: 1 + retry]:
-        tree, drawn = sample(density, whitening, settings, seed, retry=longer)
-        named = density.parameters(drawn)
-        name_draws(tree, named)
-        fit, gate = complete(tree, named)
-        if gate.passed:
-            break
-    return fit
+@dataclass(frozen=True)
+class Fit[Evidence, Draws]:
+    """What a stage was fitted on, draws of its parameters, sampler statistics beside them, and the diagnostics."""
+
+    evidence: Evidence
+    draws: Draws
+    tree: xr.DataTree
+    gate: Gate
+
+
+class Stage[Evidence, Draws]:
+    """A model that is sampled, and once more for longer where the gate fails.
+
+    Parameters
+    ----------
+    seed
+        Seed of the sampler and of luck.
+    sampler
+        See `SamplerSettings`.
+    retry
+        Whether a failed gate is followed by one longer try.
+    """
+
+    def __init__(self, seed: int, sampler: SamplerSettings, *, retry: bool) -> None:
+        self.seed = seed
+        self.sampler = sampler
+        self.retry = retry
+        self._fit: Fit[Evidence, Draws] | None = None
+
+    def _sample(
+        self,
+        density: Density,
+        whitening: Whitening,
+        complete: Callable[[xr.DataTree, dict[str, FloatArray]], Fit[Evidence, Draws]],
+    ) -> None:
+        """Fit by sampling; `complete` makes the fit of sampler statistics and named draws."""
+        for longer in (False, True)[: 1 + self.retry]:
+            tree, drawn = sample(density, whitening, self.sampler, self.seed, retry=longer)
+            named = density.parameters(drawn)
+            _name_draws(tree, named)
+            self._fit = complete(tree, named)
+            if self._fit.gate.passed:
+                break
+
+    def _fitted(self) -> Fit[Evidence, Draws]:
+        if self._fit is None:
+            raise BayesCodError("this model is not fitted yet; call fit first")
+        return self._fit
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the fit rests on."""
+        return self._fitted().evidence
+
+    @property
+    def draws(self) -> Draws:
+        """Posterior draws of the parameters."""
+        return self._fitted().draws
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """Posterior draws and sampler statistics."""
+        return self._fitted().tree
+
+    @property
+    def gate(self) -> Gate:
+        """Diagnostics of the fit."""
+        return self._fitted().gate

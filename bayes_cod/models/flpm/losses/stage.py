@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from bayes_cod.errors import BayesCodError, InputError
+from bayes_cod.errors import InputError
 from bayes_cod.ladder import Ladder, Target
 from bayes_cod.models import sampling
 from bayes_cod.models.flpm.evidence import LossEvidence, LossSettings, Points, gather_losses, target_points
@@ -19,7 +17,7 @@ from bayes_cod.models.flpm.losses.density import LossDensity
 from bayes_cod.models.flpm.losses.features import Features
 from bayes_cod.models.flpm.losses.parameters import Relative
 from bayes_cod.models.flpm.losses.predict import LossDraws, Losses, draw, law, of_parameters, predict
-from bayes_cod.models.flpm.posterior import Whitening, find_mode, until_passed
+from bayes_cod.models.flpm.posterior import Fit, FloatArray, Stage, Whitening, find_mode
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.sampling import Gate, SamplerSettings
 
@@ -32,31 +30,15 @@ FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
 
 
-def _pilot_of(sampler: SamplerSettings) -> SamplerSettings:
-    """The pilot with the chains and cores of the fit, at most two."""
-    return replace(PILOT, chains=min(sampler.chains, PILOT.chains), cores=sampler.cores)
-
-
-@dataclass(frozen=True)
-class _Fit:
-    evidence: LossEvidence
-    features: Features
-    draws: LossDraws
-    tree: xr.DataTree
-    gate: Gate
-
-
-class MixtureLosses:
+class MixtureLosses(Stage[LossEvidence, LossDraws]):
     """Losses of validation domains from mixture, size and tokens, jointly over domains.
 
     Parameters
     ----------
-    seed
-        Seed of the sampler and of the luck ahead.
-    priors, settings, sampler
-        See `LossPriors`, `LossSettings`, `SamplerSettings`.
-    retry
-        Whether a failed gate is followed by one longer try.
+    seed, sampler, retry
+        See `Stage`.
+    priors, settings
+        See `LossPriors`, `LossSettings`.
     """
 
     def __init__(
@@ -68,12 +50,10 @@ class MixtureLosses:
         sampler: SamplerSettings | None = None,
         retry: bool = True,
     ) -> None:
-        self.seed = seed
-        self.retry = retry
+        super().__init__(seed, sampler or LOSS_SAMPLER, retry=retry)
         self.priors = priors or LossPriors()
         self.settings = settings or LossSettings()
-        self.sampler = sampler or LOSS_SAMPLER
-        self._fit: _Fit | None = None
+        self._features: Features | None = None
 
     def fit(self, ladder: Ladder, *, pool: Ladder | None = None) -> Self:
         """Sample the posterior given the losses of a ladder's runs.
@@ -94,56 +74,20 @@ class MixtureLosses:
         features = Features.of(evidence.points, spread)
         density = LossDensity(evidence, features, self.priors)
 
-        def complete(tree: xr.DataTree, named: dict[str, NDArray[np.float64]]) -> tuple[_Fit, Gate]:
+        def complete(tree: xr.DataTree, named: dict[str, FloatArray]) -> Fit[LossEvidence, LossDraws]:
             draws = draw(named, evidence, features, self.priors, self.seed)
-            gate = self._judge(evidence, features, draws, tree, evidence.reference, ["reference"])
-            return _Fit(evidence, features, draws, tree, gate), gate
+            latent = predict(draws, evidence, features, evidence.reference, self.seed).latent
+            return Fit(evidence, draws, tree, _judge(latent, ["reference"], evidence, tree))
 
-        whitening = Whitening.piloted(density, mode, _pilot_of(self.sampler), PILOT_PLACES, self.seed)
-        self._fit = until_passed(density, whitening, self.sampler, self.seed, complete, retry=self.retry)
+        self._features = features
+        pilot = replace(PILOT, chains=min(self.sampler.chains, PILOT.chains), cores=self.sampler.cores)
+        self._sample(density, Whitening.piloted(density, mode, pilot, PILOT_PLACES, self.seed), complete)
         return self
 
-    def _spreads(self, evidence: LossEvidence, at_mode: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _spreads(self, evidence: LossEvidence, at_mode: Mapping[str, FloatArray]) -> FloatArray:
         one = of_parameters(at_mode)
         mean, scale = law(one, 0, Relative.of(evidence.points, evidence.reference))
         return outlying.spreads(evidence, mean, scale, float(one.signal[0]), self.priors)
-
-    def _judge(
-        self,
-        evidence: LossEvidence,
-        features: Features,
-        draws: LossDraws,
-        tree: xr.DataTree,
-        points: Points,
-        labels: Sequence[str],
-    ) -> Gate:
-        latent = predict(draws, evidence, features, points, self.seed).latent
-        return sampling.gate(sampling.by_label("log loss", evidence.domains, labels, latent, tree), tree)
-
-    def _fitted(self) -> _Fit:
-        if self._fit is None:
-            raise BayesCodError("this model is not fitted yet; call fit(ladder) first")
-        return self._fit
-
-    @property
-    def evidence(self) -> LossEvidence:
-        """What the fit rests on."""
-        return self._fitted().evidence
-
-    @property
-    def posterior(self) -> xr.DataTree:
-        """Posterior draws and sampler statistics."""
-        return self._fitted().tree
-
-    @property
-    def draws(self) -> LossDraws:
-        """Posterior draws with what the sampler integrated out."""
-        return self._fitted().draws
-
-    @property
-    def gate(self) -> Gate:
-        """Diagnostics of the losses at the reference, and of every target forecast last."""
-        return self._fitted().gate
 
     def points(self, targets: Sequence[Target]) -> tuple[Points, tuple[str, ...]]:
         """Targets as points, and what was assumed about them."""
@@ -153,14 +97,20 @@ class MixtureLosses:
 
     def forecast(self, points: Points, *, joint: bool = False, most: int | None = None) -> Losses:
         """Draws of the log losses of new runs, at most so many; see `predict.predict`."""
-        fit = self._fitted()
-        return predict(fit.draws.thinned(most), fit.evidence, fit.features, points, self.seed, joint=joint)
+        draws, features = self.draws.thinned(most), self._features
+        assert features is not None
+        return predict(draws, self.evidence, features, points, self.seed, joint=joint)
 
     def judge(self, points: Points, labels: Sequence[str]) -> Gate:
         """Diagnostics of the latent losses of some points."""
-        fit = self._fitted()
-        return self._judge(fit.evidence, fit.features, fit.draws, fit.tree, points, labels)
+        return _judge(self.forecast(points).latent, labels, self.evidence, self.posterior)
 
-    def left_open(self, points: Points) -> NDArray[np.float64]:
+    def left_open(self, points: Points) -> FloatArray:
         """Share of the variance of departures that the runs leave open at each point, in [0, 1]."""
-        return self._fitted().features.left_open(points)
+        self._fitted()
+        assert self._features is not None
+        return self._features.left_open(points)
+
+
+def _judge(latent: FloatArray, labels: Sequence[str], evidence: LossEvidence, tree: xr.DataTree) -> Gate:
+    return sampling.gate(sampling.by_label("log loss", evidence.domains, labels, latent, tree), tree)

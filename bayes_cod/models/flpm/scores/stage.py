@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -11,15 +10,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bayes_cod.errors import BayesCodError
 from bayes_cod.models import sampling
-from bayes_cod.models.flpm.posterior import Whitening, find_mode, until_passed
+from bayes_cod.models.flpm.posterior import Fit, FloatArray, Stage, Whitening, find_mode
 from bayes_cod.models.flpm.priors import ScorePriors
 from bayes_cod.models.flpm.scores.density import TAIL_DEGREES, ScoreDensity, mean_logit
 from bayes_cod.models.flpm.scores.evidence import UNLEARNT, ScoreEvidence
 from bayes_cod.models.sampling import Gate, SamplerSettings
-
-type FloatArray = NDArray[np.float64]
 
 SCORE_SAMPLER = SamplerSettings(draws=1500, tune=500, chains=4, target_accept=0.9, retry_accept=0.97)
 LUCK_DRAWS = 8
@@ -29,25 +25,15 @@ OWN_WALK = 0.5
 """Share of the variance ahead on the walk along size that is the run's own: mixtures emerge at sizes of their own."""
 
 
-@dataclass(frozen=True)
-class _Fit:
-    evidence: ScoreEvidence
-    draws: Mapping[str, FloatArray]
-    tree: xr.DataTree
-    gate: Gate
-
-
-class ScoreStage:
+class ScoreStage(Stage[ScoreEvidence, dict[str, FloatArray]]):
     """Scores of tasks from the losses of validation domains, all tasks in one model.
 
     Parameters
     ----------
-    seed
-        Seed of the sampler and of luck.
-    priors, sampler
-        See `ScorePriors`, `SamplerSettings`.
-    retry
-        Whether a failed gate is followed by one longer try.
+    seed, sampler, retry
+        See `Stage`.
+    priors
+        See `ScorePriors`.
     """
 
     def __init__(
@@ -58,48 +44,19 @@ class ScoreStage:
         sampler: SamplerSettings | None = None,
         retry: bool = True,
     ) -> None:
-        self.seed = seed
-        self.retry = retry
+        super().__init__(seed, sampler or SCORE_SAMPLER, retry=retry)
         self.priors = priors or ScorePriors()
-        self.sampler = sampler or SCORE_SAMPLER
-        self._fit: _Fit | None = None
 
     def fit(self, evidence: ScoreEvidence) -> Self:
         """Sample the map."""
         density = ScoreDensity(evidence, self.priors)
         whitening = Whitening.at(density, find_mode(density, np.zeros(density.size))[None])
 
-        def complete(tree: xr.DataTree, draws: dict[str, FloatArray]) -> tuple[_Fit, Gate]:
-            gate = _judge(evidence, draws, tree)
-            return _Fit(evidence, draws, tree, gate), gate
+        def complete(tree: xr.DataTree, draws: dict[str, FloatArray]) -> Fit[ScoreEvidence, dict[str, FloatArray]]:
+            return Fit(evidence, draws, tree, _judge(evidence, draws, tree))
 
-        self._fit = until_passed(density, whitening, self.sampler, self.seed, complete, retry=self.retry)
+        self._sample(density, whitening, complete)
         return self
-
-    def _fitted(self) -> _Fit:
-        if self._fit is None:
-            raise BayesCodError("this model is not fitted yet; call fit first")
-        return self._fit
-
-    @property
-    def evidence(self) -> ScoreEvidence:
-        """What the fit rests on."""
-        return self._fitted().evidence
-
-    @property
-    def draws(self) -> Mapping[str, FloatArray]:
-        """Posterior draws of the map's parameters by name; see `ScoreDensity.parameters`."""
-        return self._fitted().draws
-
-    @property
-    def posterior(self) -> xr.DataTree:
-        """Posterior draws and sampler statistics."""
-        return self._fitted().tree
-
-    @property
-    def gate(self) -> Gate:
-        """Diagnostics of the logits of every benchmark at the runs' median losses and at their lowest."""
-        return self._fitted().gate
 
     def forecast(
         self, observed: FloatArray, latent: FloatArray, log_compute: FloatArray
