@@ -7,7 +7,7 @@ mode, then with its mean over draws of a short pilot, since draws are typical of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +25,10 @@ type FloatArray = NDArray[np.float64]
 STEP = 1e-4
 LEAST_CURVATURE = 0.3
 """The prior's curvature is about 1 in every direction; where the likelihood bends the other way, at least this."""
+
+PILOT = SamplerSettings(draws=24, tune=100, chains=2, target_accept=0.8, max_depth=5)
+PILOT_PLACES = 8
+"""Draws of the pilot whose mean curvature whitens the posterior."""
 
 ITERATIONS = 2000
 MEMORY = 50
@@ -89,12 +93,6 @@ class Whitening:
         """From the mean of some places ``(place, coordinate)`` and the mean curvature there."""
         values, vectors = np.linalg.eigh(np.mean([_curvature(density, place) for place in places], axis=0))
         return cls(places.mean(axis=0), vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE)))
-
-    @classmethod
-    def piloted(cls, density: Density, mode: FloatArray, pilot: SamplerSettings, places: int, seed: int) -> Whitening:
-        """At draws of a short pilot, itself whitened at the mode."""
-        _, drawn = sample(density, cls.at(density, mode[None]), pilot, seed)
-        return cls.at(density, drawn[:: len(drawn) // places])
 
 
 def sample(
@@ -170,10 +168,13 @@ class Stage[Evidence, Draws]:
     def _sample(
         self,
         density: Density,
-        whitening: Whitening,
+        mode: FloatArray,
         complete: Callable[[xr.DataTree, dict[str, FloatArray]], Fit[Evidence, Draws]],
     ) -> None:
         """Fit by sampling; `complete` makes the fit of sampler statistics and named draws."""
+        pilot = replace(PILOT, chains=min(self.sampler.chains, PILOT.chains), cores=self.sampler.cores)
+        _, drawn = sample(density, Whitening.at(density, mode[None]), pilot, self.seed)
+        whitening = Whitening.at(density, drawn[:: len(drawn) // PILOT_PLACES])
         for longer in (False, True)[: 1 + self.retry]:
             tree, drawn = sample(density, whitening, self.sampler, self.seed, retry=longer)
             named = density.parameters(drawn)

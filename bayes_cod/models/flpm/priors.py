@@ -1,6 +1,6 @@
 """Every prior of Bayesian FLP-M in one place, each with its reason.
 
-All values are data of the compiled model, so changing one needs no new compilation.
+All values are data of the compiled densities, so changing one needs no new compilation.
 """
 
 from __future__ import annotations

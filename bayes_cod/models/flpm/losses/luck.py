@@ -1,4 +1,7 @@
-"""What new runs differ by: shaped as what each run seen differs by from the forecast of all others."""
+"""What new runs differ by: shaped as what each run seen differs by from the forecast of all others.
+
+Empirical Bayes: in the fit noise is normal; its shape is put on afterwards, draw by draw.
+"""
 
 from __future__ import annotations
 

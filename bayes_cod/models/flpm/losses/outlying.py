@@ -1,4 +1,7 @@
-"""Outlying runs: how much more a run scatters than most, so that it counts less."""
+"""Outlying runs: how much more a run scatters than most, so that it counts less.
+
+Empirical Bayes: estimated once, at the posterior's mode, and then taken as known.
+"""
 
 from __future__ import annotations
 

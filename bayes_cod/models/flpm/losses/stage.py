@@ -17,14 +17,11 @@ from bayes_cod.models.flpm.losses.density import LossDensity
 from bayes_cod.models.flpm.losses.features import Features
 from bayes_cod.models.flpm.losses.parameters import Relative
 from bayes_cod.models.flpm.losses.predict import LossDraws, Losses, draw, law, of_parameters, predict
-from bayes_cod.models.flpm.posterior import Fit, FloatArray, Stage, Whitening, find_mode
+from bayes_cod.models.flpm.posterior import Fit, FloatArray, Stage, find_mode
 from bayes_cod.models.flpm.priors import LossPriors
 from bayes_cod.models.sampling import Gate, SamplerSettings
 
 LOSS_SAMPLER = SamplerSettings(draws=400, tune=150, chains=4, target_accept=0.9, retry_accept=0.97)
-PILOT = SamplerSettings(draws=24, tune=100, chains=2, target_accept=0.8, max_depth=5)
-PILOT_PLACES = 8
-"""Draws of the pilot whose mean curvature whitens the posterior."""
 
 FAR_MIXTURE = 0.5
 """Share of the variance of departures left open from which on a mixture counts as extrapolation."""
@@ -80,8 +77,7 @@ class MixtureLosses(Stage[LossEvidence, LossDraws]):
             return Fit(evidence, draws, tree, _judge(latent, ["reference"], evidence, tree))
 
         self._features = features
-        pilot = replace(PILOT, chains=min(self.sampler.chains, PILOT.chains), cores=self.sampler.cores)
-        self._sample(density, Whitening.piloted(density, mode, pilot, PILOT_PLACES, self.seed), complete)
+        self._sample(density, mode, complete)
         return self
 
     def _spreads(self, evidence: LossEvidence, at_mode: Mapping[str, FloatArray]) -> FloatArray:

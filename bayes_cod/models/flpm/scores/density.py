@@ -58,16 +58,8 @@ class ScoreDensity:
 
     def __call__(self, coordinates: FloatArray) -> tuple[float, FloatArray]:
         """Log density and gradient."""
-        made = self.parameters(coordinates)
-        value, by_level, by_slope, by_walk, by_pace, by_luck = _evaluate(
-            made["level"], made["slope"], made["walk"], made["pace"], made["luck"], *self._data
-        )
-        p = self._priors
-        typical = [p.slope_sd * by_slope.sum(), p.pace_sd * by_pace.sum(), p.luck_sd * by_luck.sum()]
-        spread = (p.level_sd * by_level, p.slope_spread * by_slope, by_walk, p.pace_spread * by_pace)
-        parts = (*spread, p.luck_spread * by_luck, np.array(typical))
-        gradient = np.concatenate([part.ravel() for part in parts]) - coordinates
-        return value - 0.5 * coordinates @ coordinates, gradient
+        gradient = -coordinates
+        return _evaluate(coordinates, self._priors.vector(), *self._data, gradient), gradient
 
     def parameters(self, draws: FloatArray) -> dict[str, FloatArray]:
         """The map's parameters by name from coordinates ``(..., coordinate)``.
@@ -116,27 +108,39 @@ def density_of(logit: Any, learnt: Any, unlearnt: Any, mean: Any, luck: Any) -> 
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _evaluate(
-    level: Any,
-    slope: Any,
-    walk: Any,
-    pace: Any,
-    luck: Any,
-    falls: Any,
-    steps: Any,
-    logit: Any,
-    learnt: Any,
-    unlearnt: Any,
-) -> Any:
-    """Log likelihood, and its derivatives by level, log slope, walk, log pace and log luck."""
-    walked = steps @ walk
-    mean = falls @ slope + level + walked * pace
-    by_mean, by_luck, value = np.zeros(mean.shape), np.zeros(len(luck)), 0.0
-    for run in range(len(mean)):
-        for task in range(len(luck)):
-            of_one = density_of(logit[run, task], learnt[run, task], unlearnt[run, task], mean[run, task], luck[task])
-            value += of_one[0]
-            by_mean[run, task] = of_one[1]
-            by_luck[task] += of_one[2]
-    by_pace = (by_mean * walked).sum(axis=0) * pace
-    return value, by_mean.sum(axis=0), falls.T @ by_mean * slope, (steps.T @ by_mean) * pace, by_pace, by_luck
+def _evaluate(c: Any, p: Any, falls: Any, steps: Any, logit: Any, learnt: Any, unlearnt: Any, gradient: Any) -> Any:
+    """Log density; that of the likelihood is added to the gradient. `p` are the priors in their order."""
+    tasks, domains, n_step = logit.shape[1], falls.shape[1], steps.shape[1]
+    walk = tasks * (1 + domains)
+    pace, luck = walk + n_step * tasks, walk + (n_step + 1) * tasks
+    typical = luck + tasks
+    value = 0.0
+    for task in range(tasks):
+        slopes = np.empty(domains)
+        for domain in range(domains):
+            slopes[domain] = np.exp(p[2] + p[3] * c[typical] + p[4] * c[(1 + domain) * tasks + task])
+        paces = np.exp(p[5] + p[6] * c[typical + 1] + p[7] * c[pace + task])
+        lucks = np.exp(p[8] + p[9] * c[typical + 2] + p[10] * c[luck + task])
+        for run in range(len(logit)):
+            mean, walked = p[0] + p[1] * c[task], 0.0
+            for domain in range(domains):
+                mean += falls[run, domain] * slopes[domain]
+            for step in range(n_step):
+                walked += steps[run, step] * c[walk + step * tasks + task]
+            mean += paces * walked
+            density, by_mean, by_luck = density_of(
+                logit[run, task], learnt[run, task], unlearnt[run, task], mean, lucks
+            )
+            value += density
+            gradient[task] += p[1] * by_mean
+            for domain in range(domains):
+                by_slope = by_mean * falls[run, domain] * slopes[domain]
+                gradient[(1 + domain) * tasks + task] += p[4] * by_slope
+                gradient[typical] += p[3] * by_slope
+            for step in range(n_step):
+                gradient[walk + step * tasks + task] += paces * by_mean * steps[run, step]
+            gradient[pace + task] += p[7] * by_mean * paces * walked
+            gradient[typical + 1] += p[6] * by_mean * paces * walked
+            gradient[luck + task] += p[10] * by_luck
+            gradient[typical + 2] += p[9] * by_luck
+    return value - 0.5 * (c * c).sum()

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from bayes_cod.models import sampling
-from bayes_cod.models.flpm.posterior import Fit, FloatArray, Stage, Whitening, find_mode
+from bayes_cod.models.flpm.posterior import Fit, FloatArray, Stage, find_mode
 from bayes_cod.models.flpm.priors import ScorePriors
 from bayes_cod.models.flpm.scores.density import TAIL_DEGREES, ScoreDensity, mean_logit
 from bayes_cod.models.flpm.scores.evidence import UNLEARNT, ScoreEvidence
 from bayes_cod.models.sampling import Gate, SamplerSettings
 
-SCORE_SAMPLER = SamplerSettings(draws=1500, tune=500, chains=4, target_accept=0.9, retry_accept=0.97)
+SCORE_SAMPLER = SamplerSettings(draws=1500, tune=500, chains=4, target_accept=0.95, retry_accept=0.98)
 LUCK_DRAWS = 8
 """Draws of luck that a latent score is the mean of."""
 
@@ -50,12 +50,11 @@ class ScoreStage(Stage[ScoreEvidence, dict[str, FloatArray]]):
     def fit(self, evidence: ScoreEvidence) -> Self:
         """Sample the map."""
         density = ScoreDensity(evidence, self.priors)
-        whitening = Whitening.at(density, find_mode(density, np.zeros(density.size))[None])
 
         def complete(tree: xr.DataTree, draws: dict[str, FloatArray]) -> Fit[ScoreEvidence, dict[str, FloatArray]]:
             return Fit(evidence, draws, tree, _judge(evidence, draws, tree))
 
-        self._sample(density, whitening, complete)
+        self._sample(density, find_mode(density, np.zeros(density.size)), complete)
         return self
 
     def forecast(
