@@ -158,13 +158,7 @@ def test_an_interrupt_ends_sampling_without_draws(monkeypatch: pytest.MonkeyPatc
         def cancel(self) -> None:
             done.append("cancelled")
 
-    class Model:
-        density = SimpleNamespace(n_dim=1)
-
-        def with_data(self, data: object) -> None:
-            return None
-
     monkeypatch.setattr(sampler.nutpie, "sample", lambda *_, **__: Running())
     with pytest.raises(KeyboardInterrupt):
-        sampler.sample(Model(), {}, SamplerSettings(), 0)
+        sampler.run(SimpleNamespace(n_dim=1), SamplerSettings(), 0)
     assert done == ["cancelled"]
