@@ -9,8 +9,8 @@ from bayes_cod.errors import InputError
 
 MOST_DRAWS, MOST_CHAINS = 100_000, 100
 """Beyond these memory runs out, and not only patience."""
-LOW_RANK_UP_TO = 160
-"""Parameters up to which ``auto`` takes a low-rank mass matrix: of more, some hundred warm-up draws tell too little."""
+LOW_RANK_UP_TO = 100
+"""Parameters up to which ``auto`` takes a low-rank mass matrix: of more, it takes several times as long as all else."""
 
 
 @dataclass(frozen=True)
