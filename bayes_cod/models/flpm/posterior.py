@@ -6,6 +6,7 @@ mode, then with its mean over draws of a short pilot, since draws are typical of
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -29,6 +30,10 @@ LEAST_CURVATURE = 0.3
 PILOT = SamplerSettings(draws=24, tune=100, chains=2, target_accept=0.8, max_depth=5)
 PILOT_PLACES = 8
 """Draws of the pilot whose mean curvature whitens the posterior."""
+
+WORTH_A_CORE = 3e-4
+"""Seconds of one density below which chains are sampled one after another: called from Python, two at once wait for
+each other, and take longer."""
 
 ITERATIONS = 2000
 MEMORY = 50
@@ -95,6 +100,15 @@ class Whitening:
         return cls(places.mean(axis=0), vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE)))
 
 
+def _seconds_of_one(density: Density, place: FloatArray, calls: int = 20) -> float:
+    """Wall time of one density and gradient."""
+    density(place)
+    start = time.perf_counter()
+    for _ in range(calls):
+        density(place)
+    return (time.perf_counter() - start) / calls
+
+
 def sample(
     density: Density, whitening: Whitening, settings: SamplerSettings, seed: int, *, retry: bool = False
 ) -> tuple[xr.DataTree, FloatArray]:
@@ -107,6 +121,8 @@ def sample(
         ``(sample, coordinate)``, chain by chain.
     """
     centre, factor = whitening.centre, whitening.factor
+    if _seconds_of_one(density, centre) < WORTH_A_CORE:
+        settings = replace(settings, cores=1)
 
     def whitened(place: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = density(centre + factor @ place)
