@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,11 @@ def test_the_gate_is_enforced_in_python(ladder_folder: Path) -> None:
 def test_a_target_of_another_family_is_refused(ladder_folder: Path) -> None:
     with pytest.raises(bc.InputError, match="of the family 'fam', not 'other'"):
         bc.forecast(ladder_folder, family="other", target="huge")
+
+
+@pytest.mark.parametrize(("asked", "found"), [(None, 2), ("logic", 1), (["logic"], 1), ((), 2)])
+def test_benchmarks_by_name_by_names_or_all(ladder_folder: Path, asked: Any, found: int) -> None:
+    assert len(bc.request(ladder_folder, target="huge", benchmarks=asked).benchmarks) == found
 
 
 def test_tables_and_datasets_are_inverse() -> None:
