@@ -53,7 +53,7 @@ def count(table: Table) -> tuple[Table, list[InputError]]:
     grouped = frame.assign(_right=values).groupby(keys, sort=False, dropna=False)
     counted = grouped.agg(n_trials=("_right", "size"), n_correct=("_right", "sum"), **facts).reset_index()
     counted.index = pd.Index(frame.index[~frame.duplicated(keys)])
-    return table.with_frame(counted, *_told(table.file, len(frame), counted)), []
+    return table.with_frame(counted, *_counting_note(table.file, len(frame), counted)), []
 
 
 def _truth(table: Table, answer: str) -> tuple[pd.Series, list[InputError]]:
@@ -82,7 +82,7 @@ def _truth(table: Table, answer: str) -> tuple[pd.Series, list[InputError]]:
     return values, []
 
 
-def _told(file: Path, rows: int, counted: pd.DataFrame) -> list[str]:
+def _counting_note(file: Path, rows: int, counted: pd.DataFrame) -> list[str]:
     low, high = int(counted["n_trials"].min()), int(counted["n_trials"].max())
     trials = f"{low}" if low == high else f"{low} to {high}"
     return [f"{file.name}: {rows:,} rows of one trial each were counted: {trials} trials a question and model"] * (

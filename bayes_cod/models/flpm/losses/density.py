@@ -54,28 +54,28 @@ class LossDensity:
     """
 
     def __init__(self, evidence: LossEvidence, features: Features, priors: LossPriors) -> None:
-        at, (params, tokens, _) = Relative.of(evidence.points, evidence.reference), place(evidence)
+        at, anchor = Relative.of(evidence.points, evidence.reference), place(evidence)
         self.blocks = blocks(len(evidence.sources), len(evidence.domains))
         self.size = count(self.blocks)
         self._evidence, self._priors = evidence, priors
-        scales = np.array([priors.scale_run, priors.scale_run, priors.scale_size])
+        self._scale_run = np.array([priors.scale_run, priors.scale_run, priors.scale_size])
         self._law = (
             evidence.sized,
-            law_priors(priors, place(evidence)),
+            law_priors(priors, anchor),
             np.array(
                 [priors.transfer_source, priors.transfer_spread, priors.rho_mean, priors.rho_sd, priors.rho_spread]
             ),
             priors.transfer_own * evidence.own,
             np.vstack([at.log_shares, at.reference_log_shares]),  # the last row is the anchor of the priors
-            np.append(at.log_params, -params),
-            np.append(at.log_tokens, -tokens),
+            np.append(at.log_params, -anchor[0]),
+            np.append(at.log_tokens, -anchor[1]),
         )
         self._noise = (
             evidence.log_loss,
             features.spread,
             np.ascontiguousarray(features.vectors),
             features.values,
-            at.covariates * scales,
+            at.covariates * self._scale_run,
             np.array([priors.scale_loss, priors.signal, priors.signal_sd, priors.noise_df]),
             priors.noise_scatter(len(evidence.domains)),
         )
@@ -120,7 +120,7 @@ class LossDensity:
             "log_transfer": np.log(transfer),
             "rho": rho,
             "scale_loss": priors.scale_loss * parts["scale_loss"],
-            "scale_run": np.array([priors.scale_run, priors.scale_run, priors.scale_size]) * parts["scale_run"],
+            "scale_run": self._scale_run * parts["scale_run"],
             "signal": np.exp(priors.signal + priors.signal_sd * parts["signal"]),
         }, above
 
